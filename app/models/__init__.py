@@ -1,0 +1,1 @@
+"""The tables this service reads, and those it owns."""

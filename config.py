@@ -1,0 +1,114 @@
+"""Every setting of the service, read from the environment and `.env`, and checked at start.
+
+An empty value is an unset one. The environment wins over `.env`. `.env.example` lists every setting with its meaning.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+DOTENV = Path(__file__).parent / ".env"
+
+# A grey square with a note: what an <img> shows where the platform knows no picture.
+PLACEHOLDER_IMAGE = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64'%3E"
+    "%3Crect width='64' height='64' fill='%23ccc'/%3E"
+    "%3Cpath d='M26 44V20l18-4v24' fill='none' stroke='%23777' stroke-width='3'/%3E"
+    "%3Ccircle cx='22' cy='44' r='5' fill='%23777'/%3E%3Ccircle cx='40' cy='40' r='5' fill='%23777'/%3E%3C/svg%3E"
+)
+
+
+class SettingsError(ValueError):
+    """A setting has a wrong value; the text is one line that names it and what it takes."""
+
+
+class DatabaseUri(fields.String):
+    """A PostgreSQL URL. `postgres://` and `postgresql://` are taken too, and all mean the driver psycopg2."""
+
+    default_error_messages = {"invalid": "must be a PostgreSQL URL: postgresql://user:password@host:5432/database"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError as error:
+            raise self.make_error("invalid") from error
+        if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"} or not url.database:
+            raise self.make_error("invalid")
+        return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+def _integer(default: int, minimum: int, maximum: int) -> fields.Integer:
+    message = f"must be a whole number from {minimum} to {maximum}"
+    return fields.Integer(
+        load_default=default,
+        validate=validate.Range(minimum, maximum, error=message),
+        error_messages={"invalid": message, "too_large": message},
+    )
+
+
+def _seconds(default: float, maximum: float) -> fields.Float:
+    message = f"must be a number of seconds above 0, at most {maximum:g}"
+    return fields.Float(
+        load_default=default,
+        validate=validate.Range(0, maximum, min_inclusive=False, error=message),
+        error_messages={"invalid": message, "special": message},
+    )
+
+
+def _choice(default: str, *allowed: str) -> fields.String:
+    return fields.String(
+        load_default=default, validate=validate.OneOf(allowed, error=f"must be one of {', '.join(allowed)}")
+    )
+
+
+class SettingsSchema(Schema):
+    """Names, types, defaults and bounds of the settings. No secret has a default."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    DEBUG = fields.Boolean(load_default=False, error_messages={"invalid": "must be true or false"})
+    SECRET_KEY = fields.String(load_default=None)
+    FLASK_RUN_PORT = _integer(5001, 1, 65535)
+    LOG_LEVEL = _choice("INFO", "DEBUG", "INFO", "WARNING", "ERROR")
+
+    SQLALCHEMY_DATABASE_URI = DatabaseUri(load_default=None)
+    DATABASE_POOL_SIZE = _integer(5, 1, 1000)
+    DATABASE_MAX_OVERFLOW = _integer(5, 0, 1000)
+    DATABASE_POOL_TIMEOUT = _seconds(5, 300)
+    DATABASE_CONNECT_TIMEOUT = _integer(3, 2, 60)
+    DATABASE_STATEMENT_TIMEOUT = _seconds(30, 3600)
+
+    CACHE_TYPE = _choice("SimpleCache", "SimpleCache", "RedisCache", "NullCache")
+    CACHE_DEFAULT_TIMEOUT = _integer(3600, 1, 31_536_000)
+    CACHE_REDIS_URL = fields.String(load_default=None)
+    CACHE_KEY_PREFIX = fields.String(load_default="songswap-insights:")
+    CACHE_INVALIDATION_SECRET = fields.String(load_default=None)
+
+    DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
+
+    @validates_schema
+    def _redis_has_an_address(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if data["CACHE_TYPE"] == "RedisCache" and not data["CACHE_REDIS_URL"]:
+            raise ValidationError("must be set where CACHE_TYPE is RedisCache", "CACHE_REDIS_URL")
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Every setting by name, from `environ` (the process environment over `.env` when not given).
+
+    Raises SettingsError for the first wrong value.
+    """
+    if environ is None:
+        environ = {name: value for name, value in dotenv_values(DOTENV).items() if value is not None} | dict(os.environ)
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    try:
+        return SettingsSchema().load(given)
+    except ValidationError as error:
+        name, messages = next(iter(error.normalized_messages().items()))
+        raise SettingsError(f"{name} {messages[0]}") from None
