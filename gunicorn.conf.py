@@ -1,0 +1,120 @@
+"""How gunicorn serves the API in production.
+
+    gunicorn                     reads this file from the working directory
+    python gunicorn.conf.py      the same, and checks WEB_CONCURRENCY before gunicorn itself trips over it
+
+Flags (`--bind`, `--workers` ...) win over this file.
+"""
+
+import os
+import sys
+
+from dotenv import dotenv_values
+from gunicorn.glogging import Logger
+
+# By name: gunicorn takes every global here for a setting of its own, and one of those is called `config`.
+from config import DOTENV, SettingsError, load_settings
+
+
+def whole_number(name, default, maximum):
+    """A setting of the server alone, read by the rules of `config.py`."""
+    text = ({**dotenv_values(DOTENV), **os.environ}.get(name) or "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= maximum):
+        raise SettingsError(f"{name} must be a whole number from 1 to {maximum}")
+    return int(text)
+
+
+# Here, before a worker exists: a wrong setting ends the start with one line, and there is nothing to start again.
+try:
+    settings = load_settings()
+    # A process of its own has a SimpleCache of its own, and `POST /cache/invalidate` reaches only one of them.
+    # So one worker, until the cache is one that all of them share.
+    workers = whole_number("WEB_CONCURRENCY", 2 if settings["CACHE_TYPE"] == "RedisCache" else 1, 64)
+    # A request waits for the database most of its life and holds one connection: no more threads than the pool has
+    # (DATABASE_POOL_SIZE + DATABASE_MAX_OVERFLOW), or they wait for each other.
+    threads = whole_number("GUNICORN_THREADS", 8, 256)
+except SettingsError as error:
+    raise SystemExit(str(error)) from None
+
+wsgi_app = "app:create_app()"
+bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"
+worker_class = "gthread"
+
+# Load the app once, before the fork: workers share its memory, and an app that cannot load fails the start at once.
+# The price is that SIGHUP does not load new code; a container is replaced, not reloaded.
+preload_app = True
+
+# Longer than the 60 seconds that a load balancer keeps an idle connection (ALB's default). Were it shorter, the
+# balancer would at times send a request down a connection that is just being closed, and answer 502.
+# A waiting connection costs a gthread worker a file descriptor, not a thread.
+keepalive = 75
+# For a worker that hangs as a whole. gthread beats its heart beside the requests, so this does not cut long ones;
+# DATABASE_STATEMENT_TIMEOUT does.
+timeout = 30
+# What a request in flight gets at SIGTERM. Less than the 30 seconds after which ECS kills; `docker stop` waits for
+# only 10 unless told `--time 30`.
+graceful_timeout = 25
+# The heartbeat is a file. On a disk (or an overlay file system) writing it can block a worker until it looks dead.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+# The contract: request lines up to 8,190 bytes are taken, longer ones are a 414. It is gunicorn's maximum too.
+limit_request_line = 8190
+# A balancer adds a handful of headers to a client's dozen.
+limit_request_fields = 64
+
+# Nothing here leaks, and a new worker begins with an empty SimpleCache.
+max_requests = 0
+
+# Gunicorn 27 would open a socket that takes commands, under the home directory. A container is steered by signals.
+control_socket_disable = True
+
+# `forwarded_allow_ips` stays at gunicorn's 127.0.0.1: no answer depends on the client's address or scheme (links
+# begin with `/`), so there is no reason to believe X-Forwarded-*.
+
+# The app logs one line for each request, with its id; a second one would only cost.
+accesslog = None
+errorlog = None
+loglevel = settings["LOG_LEVEL"].lower()
+
+
+def _one_line(kind, error, traceback):
+    print(error, file=sys.stderr) if issubclass(kind, SettingsError) else sys.__excepthook__(kind, error, traceback)
+
+
+# Nor does create_app() need a traceback to say what is wrong with a setting.
+sys.excepthook = _one_line
+
+
+class logger_class(Logger):  # gunicorn looks for this name
+    """Gunicorn's own messages join the app's: the root logger writes them as JSON (app/logs.py)."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
+def on_starting(server):
+    if workers > 1 and settings["CACHE_TYPE"] == "SimpleCache":
+        server.log.warning(
+            "WEB_CONCURRENCY is %d and CACHE_TYPE is SimpleCache: POST /cache/invalidate clears one worker of them; "
+            "set CACHE_TYPE=RedisCache",
+            workers,
+        )
+
+
+def post_fork(server, _worker):
+    # Two processes must not talk on one connection. Nothing should have opened any before the fork, but if a line in
+    # create_app() ever does, each worker still begins with an empty pool; close=False leaves the parent's alone.
+    app = server.app.wsgi()
+    with app.app_context():
+        for engine in app.extensions["sqlalchemy"].engines.values():
+            engine.dispose(close=False)
+
+
+if __name__ == "__main__":
+    # Gunicorn reads this one itself, on import, and falls over an empty one.
+    os.environ["WEB_CONCURRENCY"] = str(workers)
+
+    from gunicorn.app.wsgiapp import run
+
+    run()
