@@ -108,7 +108,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         environ = {name: value for name, value in dotenv_values(DOTENV).items() if value is not None} | dict(os.environ)
     given = {name: value.strip() for name, value in environ.items() if value.strip()}
     try:
-        return SettingsSchema().load(given)
+        settings: dict[str, Any] = SettingsSchema().load(given)
     except ValidationError as error:
-        name, messages = next(iter(error.normalized_messages().items()))
+        name, messages = next(iter(dict[str, Any](error.messages_dict).items()))
         raise SettingsError(f"{name} {messages[0]}") from None
+    return settings

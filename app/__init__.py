@@ -1,0 +1,42 @@
+"""SongSwap Insights: what people listen to, when, and with whom, over HTTP.
+
+Every insight is a measure (top tracks, listen time, …) over the listens of an audience (one user, a group, everyone) in
+a window of time. A listen is one play of a track; its instant is the start of the play.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+from app import database, errors, logs, openapi
+from app.cache import backends
+from app.clock import now
+from app.json import JSONProvider
+from app.routes.cache import cache_bp
+from app.routes.docs import docs_bp
+from app.routes.insights import insights_bp
+from app.routes.insights_global import insights_global_bp
+from app.routes.service import service_bp
+from config import SettingsError, load_settings
+
+
+def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
+    """The service, with the given settings or those of the environment.
+
+    Raises SettingsError for a wrong setting, and where no database is named.
+    """
+    settings = load_settings() if settings is None else settings
+    if not settings["SQLALCHEMY_DATABASE_URI"]:
+        raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
+    app = Flask(__name__)
+    app.json = JSONProvider(app)
+    app.config.from_mapping(settings, CLOCK=now)
+    logs.init_app(app)
+    errors.init_app(app)
+    database.init_app(app)
+    backends.init_app(app)
+    for blueprint in (insights_bp, insights_global_bp, cache_bp, service_bp, docs_bp):
+        app.register_blueprint(blueprint)
+    openapi.init_app(app)
+    return app

@@ -1,0 +1,69 @@
+"""The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
+
+from typing import Any
+
+from flask import Flask
+
+from app.extensions import apifairy
+
+VERSION = "1.0.0"
+
+Operation = dict[str, Any]
+
+# A page is no JSON, and so nothing that APIFairy could describe.
+DOCS_PAGE: Operation = {
+    "operationId": "docs_docs",
+    "tags": ["Docs"],
+    "summary": "Swagger UI over this document.",
+    "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}},
+}
+
+
+def init_app(app: Flask) -> None:
+    """Describe the service; `app.routes.docs` serves the document."""
+    app.config.update(
+        APIFAIRY_TITLE="SongSwap Insights",
+        APIFAIRY_VERSION=VERSION,
+        APIFAIRY_APISPEC_VERSION="3.1.0",
+        APIFAIRY_APISPEC_PATH=None,
+        APIFAIRY_UI_PATH=None,
+    )
+    apifairy.init_app(app)
+    apifairy.process_apispec(_finish)
+
+
+def _finish(document: dict[str, Any]) -> dict[str, Any]:
+    """Put right what APIFairy cannot know of this service."""
+    # Relative, so that "Try it out" works under whatever address the document was fetched from.
+    document["servers"] = [{"url": "/"}]
+    document["paths"]["/docs"] = {"get": DOCS_PAGE}
+    for path in document["paths"].values():
+        for operation in path.values():
+            _place_parameters(operation)
+            _name_media_types(operation)
+    return document
+
+
+def _place_parameters(operation: Operation) -> None:
+    """Tell the parameters that `checked` takes from the request apart: those in the path, and those in the query."""
+    listed = operation.get("parameters", [])
+    checked = {parameter["name"] for parameter in listed if parameter["in"] == "request"}
+    in_path = {parameter["name"] for parameter in listed if parameter["in"] == "path"}
+    operation["parameters"] = [
+        parameter for parameter in listed if parameter["in"] != "path" or parameter["name"] not in checked
+    ]
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "request":
+            parameter["in"] = "path" if parameter["name"] in in_path else "query"
+        if parameter["schema"].get("default", "") is None:  # absent, rather than null
+            del parameter["schema"]["default"]
+
+
+def _name_media_types(operation: Operation) -> None:
+    """Errors are problems; and a header's name is its key alone."""
+    for status, response in operation["responses"].items():
+        if int(status) >= 400:
+            response["content"] = {"application/problem+json": response["content"]["application/json"]}
+        for header in response.get("headers", {}).values():
+            header.pop("name")
+            header.pop("in")

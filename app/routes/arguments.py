@@ -1,0 +1,71 @@
+"""How a view gets its arguments: the request's path and query, checked together against one schema."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from apifairy import arguments
+from flask import request
+from marshmallow import Schema, ValidationError
+
+from app.errors import BadParameter, BadParametersError
+from app.timezones import quoted
+
+# What these parameters' errors say, whatever is wrong with them: clients of the first version know the texts.
+FIXED_DETAILS = {
+    "limit": "Limit must be between 1 and 100",
+    "user_id": "Invalid user_id parameter",
+    "other_user_id": "Invalid user_id parameter",
+}
+
+
+def checked(schema: type[Schema]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Call the view with what `schema` loads from the request's path and query, as keyword arguments.
+
+    An empty query parameter is an absent one. Raises BadParametersError, with every error at once, for what the schema
+    refuses, for an unknown parameter, and for one given twice.
+    """
+
+    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+        checker = schema()
+        # APIFairy takes the schema into the OpenAPI document; `app.openapi` tells path and query apart there.
+        documented = arguments(checker, location="request")(view)
+
+        @wraps(documented)
+        def call(**path: str) -> Any:
+            return view(**_load(checker, path))
+
+        return call
+
+    return decorator
+
+
+def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
+    names = {field.data_key or name for name, field in schema.load_fields.items()} - path.keys()
+    given: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for name, values in request.args.lists():
+        if name not in names:
+            errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(names)) or 'none'}"
+        elif len(values) > 1:
+            errors[name] = f"{name} is given {len(values)} times: give it once"
+        elif values[0]:
+            given[name] = values[0]
+    try:
+        loaded: dict[str, Any] = schema.load(given | path)
+    except ValidationError as error:
+        errors |= {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
+    if errors:
+        order = [*path, *request.args]
+        raise BadParametersError(
+            [
+                BadParameter(shortened_name(name), FIXED_DETAILS.get(name, errors[name]))
+                for name in sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
+            ]
+        )
+    return loaded
+
+
+def shortened_name(name: str) -> str:
+    """A parameter's name as it is told back: an unknown one may be of any length."""
+    return name if len(name) <= 40 else name[:40] + "…"

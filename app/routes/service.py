@@ -1,0 +1,41 @@
+"""Whether the process runs, and whether it can answer."""
+
+import structlog
+from apifairy import other_responses, response
+from flask import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.schemas.service import HealthSchema, ReadySchema
+from app.services.readiness import missing_from_schema
+
+service_bp = Blueprint("service", __name__)
+
+log = structlog.get_logger(__name__)
+
+
+@service_bp.get("/health")
+@response(HealthSchema)
+def health() -> dict[str, str]:
+    """Whether the process runs; touches nothing."""
+    return {"status": "ok"}
+
+
+@service_bp.get("/ready")
+@other_responses({503: (ReadySchema, "The database or its schema is not as it has to be.")})
+@response(ReadySchema)
+def ready() -> tuple[dict[str, object], int]:
+    """Whether the service can answer: its database, and the platform's schema in it."""
+    database, schema = _database_checks()
+    checks = {"database": database, "schema": schema}
+    is_ready = database == schema == "ok"
+    return {"status": "ready" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503
+
+
+def _database_checks() -> tuple[str, str]:
+    try:
+        missing = missing_from_schema(db.session())
+    except SQLAlchemyError as error:
+        log.warning("database_unreachable", error=type(error).__name__)
+        return "cannot be reached", "unknown"
+    return "ok", f"missing or not readable: {', '.join(missing)}" if missing else "ok"

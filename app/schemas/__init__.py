@@ -1,0 +1,1 @@
+"""marshmallow schemas: each checks or dumps, and documents itself in the OpenAPI document."""

@@ -1,0 +1,38 @@
+"""What the cache and service routes take and give."""
+
+from flask_marshmallow import Schema
+from marshmallow import fields
+
+from app.schemas.parameters import Parameters, UserId
+
+
+class InvalidationParameters(Parameters):
+    """Whose entries are meant: one user's, or all."""
+
+    user_id = UserId(load_default=None, allow_none=False, metadata={"description": "Clears this user's entries alone."})
+
+
+class InvalidationSchema(Schema):
+    """What was cleared."""
+
+    status = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class CacheSizeSchema(Schema):
+    """The number of live entries."""
+
+    size = fields.Integer(required=True)
+
+
+class HealthSchema(Schema):
+    """The process runs."""
+
+    status = fields.String(required=True)
+
+
+class ReadySchema(Schema):
+    """Whether the service can answer, and what each of its parts says: `ok`, or what is wrong."""
+
+    status = fields.String(required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.String(), required=True)

@@ -1,0 +1,118 @@
+"""What the platform knows of tracks, artists and users, looked up for the few ids on a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.orm import Session
+
+from app.models import history as tables
+from app.services.listens import among, byte_order
+
+
+@dataclass(frozen=True)
+class Credit:
+    """An artist's part in a track."""
+
+    artist_id: str
+    artist_name: str
+    is_primary: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """A track with all its credited artists, primary ones first, then by id."""
+
+    track_id: str
+    track_name: str
+    duration_ms: int
+    image_url: str | None
+    preview_url: str | None
+    artists: tuple[Credit, ...]
+
+    @property
+    def artist_id(self) -> str | None:
+        """The primary artist's id; of several, the smallest; None where the track has none."""
+        return self._primary.artist_id if self._primary else None
+
+    @property
+    def artist_name(self) -> str | None:
+        """The name of the artist that `artist_id` names."""
+        return self._primary.artist_name if self._primary else None
+
+    @property
+    def _primary(self) -> Credit | None:
+        return self.artists[0] if self.artists and self.artists[0].is_primary else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artist:
+    """An artist and the widest picture of it."""
+
+    artist_id: str
+    artist_name: str
+    image_url: str | None
+
+
+def tracks(session: Session, ids: Sequence[str]) -> dict[str, Track]:
+    """The tracks of the given ids, by id; unknown ids are left out."""
+    track, credit, artist = tables.Track, tables.ArtistTrack, tables.Artist
+    credits = (
+        select(
+            func.json_agg(
+                aggregate_order_by(
+                    func.json_build_array(artist.id, artist.name, credit.is_primary),
+                    credit.is_primary.desc(),
+                    byte_order(artist.id),
+                )
+            )
+        )
+        .join_from(credit, artist, artist.id == credit.artist_id)
+        .where(credit.track_id == track.id)
+        .scalar_subquery()
+    )
+    preview = select(tables.TrackPreview.url).where(tables.TrackPreview.id == track.id).scalar_subquery()
+    query = select(track.id, track.name, track.duration_ms, _image(tables.TrackImage, track.id), preview, credits)
+    return {
+        track_id: Track(
+            track_id=track_id,
+            track_name=name,
+            duration_ms=duration_ms,
+            image_url=image_url,
+            preview_url=preview_url,
+            artists=tuple(Credit(*credit) for credit in credited or ()),
+        )
+        for track_id, name, duration_ms, image_url, preview_url, credited in session.execute(
+            query.where(among(track.id, ids))
+        )
+    }
+
+
+def artists(session: Session, ids: Sequence[str]) -> dict[str, Artist]:
+    """The artists of the given ids, by id; unknown ids are left out."""
+    artist = tables.Artist
+    query = select(artist.id, artist.name, _image(tables.ArtistImage, artist.id))
+    return {
+        artist_id: Artist(artist_id=artist_id, artist_name=name, image_url=image_url)
+        for artist_id, name, image_url in session.execute(query.where(among(artist.id, ids)))
+    }
+
+
+def usernames(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """The names of the users of the given ids, by id; unknown ids are left out."""
+    user = tables.User
+    query = select(user.id, user.username).where(among(user.id, ids))
+    return {row.id: row.username for row in session.execute(query)}
+
+
+def _image(images: type[tables.TrackImage] | type[tables.ArtistImage], owner_id: Any) -> ColumnElement[str | None]:
+    """The widest image, then the tallest, then the smaller URL."""
+    return (
+        select(images.url)
+        .where(images.id == owner_id)
+        .order_by(images.width.desc(), images.height.desc(), byte_order(images.url))
+        .limit(1)
+        .scalar_subquery()
+    )

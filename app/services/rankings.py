@@ -1,0 +1,185 @@
+"""Top lists: a relation sorted by listens or by listen time, and one page of it.
+
+Ranks are competition ranks over the whole list (1, 1, 3); ties in the measure go by id, ascending, text byte by byte.
+`share` is the row's part of the window's listens, or of its listen time, whichever the list is sorted by: 0 to 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import CTE, ColumnElement, String, func, select, true
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.ranking import Ranking, SortBy
+from app.services import catalogue
+from app.services.catalogue import Artist, Track
+from app.services.listens import Listens, among, byte_order, total
+from app.windows import Window
+
+Row = TypeVar("Row", covariant=True)
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Row]):
+    """One page of a list, and how many rows the list has over all pages."""
+
+    rows: list[Row]
+    total: int
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A row's place in the window before; None where it had none."""
+
+    rank: int | None
+    count: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A row's place in a ranked list. `previous` is None unless a comparison was asked for."""
+
+    rank: int
+    count: int
+    listen_time_ms: int
+    share: float
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedTrack(Track, Place):
+    """A track in a ranked list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedArtist(Artist, Place):
+    """An artist in a ranked list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedGenre(Place):
+    """A genre in a ranked list."""
+
+    genre: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedListener(Place):
+    """A user in a ranked list."""
+
+    user_id: int
+    username: str
+
+
+def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedTrack]:
+    """Top tracks."""
+    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_track)
+    tracks = catalogue.tracks(session, list(places))
+    return Listing([RankedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], rows)
+
+
+def top_artists(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedArtist]:
+    """Top artists: a listen counts once for each credited artist."""
+    return _top_artists(session, audience, window, ranking, primary=False)
+
+
+def top_primary_artists(
+    session: Session, audience: Audience, window: Window, ranking: Ranking
+) -> Listing[RankedArtist]:
+    """Top primary artists: a listen counts once for each primary artist."""
+    return _top_artists(session, audience, window, ranking, primary=True)
+
+
+def _by_listener(listens: Listens) -> CTE:
+    return listens.by_listener
+
+
+def _top_artists(
+    session: Session, audience: Audience, window: Window, ranking: Ranking, *, primary: bool
+) -> Listing[RankedArtist]:
+    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_artist(primary=primary))
+    artists = catalogue.artists(session, list(places))
+    return Listing([RankedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], rows)
+
+
+def top_genres(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedGenre]:
+    """Top genres: a listen counts once for each distinct genre of its primary artists."""
+    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_genre)
+    return Listing([RankedGenre(genre=genre, **vars(place)) for genre, place in places.items()], rows)
+
+
+def top_listeners(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedListener]:
+    """Top listeners."""
+    places, rows = _rank(session, audience, window, ranking, _by_listener, disjoint=_by_listener)
+    names = catalogue.usernames(session, list(places))
+    return Listing(
+        [RankedListener(user_id=id_, username=names[id_], **vars(place)) for id_, place in places.items()], rows
+    )
+
+
+def _rank(
+    session: Session,
+    audience: Audience,
+    window: Window,
+    ranking: Ranking,
+    relation: Callable[[Listens], CTE],
+    disjoint: Callable[[Listens], CTE] = lambda listens: listens.by_track,
+) -> tuple[dict[Any, Place], int]:
+    """The places on one page by id, in order, and the number of rows over all pages.
+
+    `disjoint` is a relation that has each listen in one row alone: what the shares are parts of.
+    """
+    listens = Listens(audience, window)
+    entries = relation(listens)
+    ranked = _ranked(entries, ranking.by)
+    page = (
+        select(ranked).order_by(ranked.c.rank, _in_order(ranked.c.id)).limit(ranking.limit).offset(ranking.offset)
+    ).cte("page")
+    whole = select(
+        select(func.count()).select_from(entries).scalar_subquery().label("rows"),
+        select(total(_measure(disjoint(listens), ranking.by))).scalar_subquery().label("all_listens"),
+    ).cte("whole")
+    # An outer join: a page beyond the end of the list still tells how long the list is.
+    found = session.execute(
+        select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, _in_order(page.c.id))
+    ).all()
+    on_page = [row for row in found if row.id is not None]
+    previous: dict[Any, Previous] = {}
+    if ranking.compare:
+        before = _ranked(relation(Listens(audience, window.previous())), ranking.by)
+        previous = _previous(session, before, [row.id for row in on_page])
+    return {
+        row.id: Place(
+            rank=row.rank,
+            count=row.plays,
+            listen_time_ms=row.listen_time_ms,
+            share=_share(row, found[0].all_listens, ranking.by),
+            previous=previous.get(row.id, Previous(None, None)) if ranking.compare else None,
+        )
+        for row in on_page
+    }, found[0].rows
+
+
+def _ranked(entries: CTE, by: SortBy) -> CTE:
+    rank = func.rank().over(order_by=_measure(entries, by).desc()).label("rank")
+    return select(entries, rank).cte("ranked")
+
+
+def _previous(session: Session, ranked: CTE, ids: list[Any]) -> dict[Any, Previous]:
+    rows = session.execute(select(ranked.c.id, ranked.c.rank, ranked.c.plays).where(among(ranked.c.id, ids)))
+    return {row.id: Previous(row.rank, row.plays) for row in rows}
+
+
+def _measure(relation: CTE, by: SortBy) -> ColumnElement[int]:
+    return relation.c.plays if by is SortBy.COUNT else relation.c.listen_time_ms
+
+
+def _share(row: Any, all_listens: int, by: SortBy) -> float:
+    part = row.plays if by is SortBy.COUNT else row.listen_time_ms
+    return part / all_listens if all_listens else 0.0
+
+
+def _in_order(id_: ColumnElement[Any]) -> ColumnElement[Any]:
+    return byte_order(id_) if isinstance(id_.type, String) else id_

@@ -1,0 +1,121 @@
+"""A real PostgreSQL for the suite, and a service on it whose every write is rolled back after each test."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.cli.embedded import EmbeddedPostgres
+from app.database import tune_transactions
+from app.extensions import db
+from app.models.base import Base
+from config import load_settings
+from tests.factories import Platform
+
+# A Monday, a little after noon in UTC.
+NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+SECRET = "a secret of the tests"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The URL of a database on a server on which databases may be created: TEST_DATABASE_URL, or an embedded one."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield str(load_settings({"SQLALCHEMY_DATABASE_URI": given})["SQLALCHEMY_DATABASE_URI"])
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="songswap-test-") as directory,
+        EmbeddedPostgres(Path(directory) / "postgres", {"fsync": "off"}) as server,
+    ):
+        yield server.uri("postgres")
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> Iterator[str]:
+    """A fresh database with the platform's schema, which this project did not fill."""
+    name = f"songswap_test_{os.getpid()}"
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    engine = create_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    yield url
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def engine(database_url: str) -> Iterator[Engine]:
+    """Connections that may write, with the service's own planner settings."""
+    engine = create_engine(database_url)
+    tune_transactions(engine, statement_timeout=30)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that is rolled back after the test."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        yield connection
+        transaction.rollback()
+
+
+@pytest.fixture
+def settings(database_url: str) -> dict[str, Any]:
+    """The service's settings; a module or class may override this fixture to change some."""
+    return load_settings({"SQLALCHEMY_DATABASE_URI": database_url, "CACHE_INVALIDATION_SECRET": SECRET})
+
+
+@pytest.fixture
+def app(settings: dict[str, Any], connection: Connection) -> Iterator[Flask]:
+    """The service on the test's own connection, at a fixed instant."""
+    app = create_app(settings)
+    app.config.update(TESTING=True, CLOCK=lambda: NOW)
+    with app.app_context():
+        own_engine = db.engines[None]
+        # A savepoint: what the service's session ends is its own part of the test's transaction.
+        connection.begin_nested()
+        db.engines[None] = connection  # type: ignore[index]
+    yield app
+    own_engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Requests to the service."""
+    return app.test_client()
+
+
+@pytest.fixture
+def platform(connection: Connection) -> Iterator[Platform]:
+    """Rows that the platform would have written, seen by the service at once."""
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        yield Platform(session)
+
+
+@pytest.fixture
+def statements(connection: Connection) -> Iterator[list[str]]:
+    """The statements that run on the test's connection from now on."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            seen.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield seen
+    event.remove(connection, "before_cursor_execute", note)
