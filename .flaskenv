@@ -1,0 +1,3 @@
+# What plain `flask ...` works on. Settings belong in .env.
+FLASK_APP=app.cli
+FLASK_RUN_PORT=5001

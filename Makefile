@@ -1,0 +1,36 @@
+# Needs Python 3.11 or newer and nothing else. `make run PYTHON=python3.12` takes another one than python3.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test lint stop clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*  ## /  make \1|/p' Makefile | column -t -s '|'
+
+run: .venv/installed  ## serve on port 5001, with demo data in an embedded PostgreSQL
+	@$(BIN)/python run.py
+
+test: .venv/installed  ## run the whole suite
+	$(BIN)/python -m pytest
+
+lint: .venv/installed  ## check style, types and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+
+stop:  ## stop a running or left-over service and its PostgreSQL
+	@test ! -e .venv/installed || $(BIN)/python -m flask embedded stop
+
+clean:  ## delete what make has made: the embedded database, .venv, caches
+	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
+	rm -rf .venv .data .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Made last, so that an installation that was broken off is begun anew.
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("songswap-insights needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:2])'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

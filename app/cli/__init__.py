@@ -1,0 +1,51 @@
+"""The `flask` command and `python run.py`. None of it runs in production, except on an operator's word."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import Flask
+
+from app import create_app as create_service
+from app.cli.database import DATABASE, embedded_server
+from app.cli.embedded import EmbeddedPostgres
+from app.cli.ingest import ingest
+from app.cli.server_commands import embedded
+from app.cli.serving import demo_database, exit_on_signals
+from config import SettingsError, load_settings
+
+
+def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgres | None = None) -> Flask:
+    """The service with its commands, for `flask`: on the embedded database where SQLALCHEMY_DATABASE_URI is not set.
+
+    Commands start the embedded server for as long as they need it. A wrong setting is one line and exit code 2.
+    """
+    server = server or embedded_server()
+    try:
+        settings = dict(load_settings() if settings is None else settings)
+        uses_embedded = not settings["SQLALCHEMY_DATABASE_URI"]
+        if uses_embedded:
+            settings["SQLALCHEMY_DATABASE_URI"] = server.uri(DATABASE)
+        app = create_service(settings)
+    except SettingsError as error:
+        # SystemExit, for Flask shows any other error with its traceback when it lists the commands.
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    app.config["EMBEDDED"] = uses_embedded
+    app.extensions["embedded_postgres"] = server
+    app.cli.add_command(embedded)
+    app.cli.add_command(ingest)
+    context = click.get_current_context(silent=True)
+    if uses_embedded and context is not None and context.info_name == "run":
+        _bring_database(context, server)
+    return app
+
+
+def _bring_database(context: click.Context, server: EmbeddedPostgres) -> None:
+    """`flask run` brings the same database as `python run.py`, for as long as it runs."""
+    exit_on_signals()
+    context.with_resource(demo_database(server))
+    # For the reloader's child, which must not start another.
+    os.environ["SQLALCHEMY_DATABASE_URI"] = server.uri(DATABASE)
