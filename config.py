@@ -4,6 +4,7 @@ An empty value is an unset one. The environment wins over `.env`. `.env.example`
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,19 @@ def _choice(default: str, *allowed: str) -> fields.String:
     )
 
 
+ONE_REDIS_SERVER = re.compile(r"(?:redis|valkey)s?://.+|unix://.+")
+SEVERAL_REDIS_SERVERS = re.compile(
+    r"(?:redis|valkey)(?P<tls>s?)\+(?P<kind>sentinel|cluster)://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?"
+    r"(?P<hosts>[^/@:,]+:[0-9]+(?:,[^/@:,]+:[0-9]+)*)(?:/(?P<service>[^/]*)(?:/(?P<db>[0-9]+))?)?"
+)
+
+
+def _check_redis_url(url: str) -> None:
+    several = SEVERAL_REDIS_SERVERS.fullmatch(url)
+    if not (ONE_REDIS_SERVER.fullmatch(url) or (several and (several["kind"] == "cluster" or several["service"]))):
+        raise ValidationError("must be a URL such as redis://host:6379/0, rediss://… or redis+cluster://host:6379")
+
+
 class SettingsSchema(Schema):
     """Names, types, defaults and bounds of the settings. No secret has a default."""
 
@@ -87,7 +101,9 @@ class SettingsSchema(Schema):
 
     CACHE_TYPE = _choice("SimpleCache", "SimpleCache", "RedisCache", "NullCache")
     CACHE_DEFAULT_TIMEOUT = _integer(3600, 1, 31_536_000)
-    CACHE_REDIS_URL = fields.String(load_default=None)
+    CACHE_STALE_TIMEOUT = _integer(3600, 0, 31_536_000)
+    CACHE_THRESHOLD = _integer(1000, 10, 1_000_000)
+    CACHE_REDIS_URL = fields.String(load_default=None, validate=_check_redis_url)
     CACHE_KEY_PREFIX = fields.String(load_default="songswap-insights:")
     CACHE_INVALIDATION_SECRET = fields.String(load_default=None)
 

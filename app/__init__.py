@@ -12,6 +12,7 @@ from flask import Flask
 from app import database, errors, logs, openapi
 from app.cache import backends
 from app.clock import now
+from app.extensions import compress
 from app.json import JSONProvider
 from app.routes.cache import cache_bp
 from app.routes.docs import docs_bp
@@ -31,11 +32,12 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
     app = Flask(__name__)
     app.json = JSONProvider(app)
-    app.config.from_mapping(settings, CLOCK=now)
+    app.config.from_mapping(settings, CLOCK=now, COMPRESS_ALGORITHM=["zstd", "br", "gzip"])
     logs.init_app(app)
     errors.init_app(app)
     database.init_app(app)
     backends.init_app(app)
+    compress.init_app(app)
     for blueprint in (insights_bp, insights_global_bp, cache_bp, service_bp, docs_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)

@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from app.cache.breaker import CacheUnavailableError
+
 log = structlog.get_logger(__name__)
 
 # SQLSTATE of a statement that ran into its timeout, and of a database that lacks what the service reads.
@@ -62,7 +64,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _database_error(error: SQLAlchemyError) -> Response:
-    detail = _unavailable(error)
+    detail = unavailable(error)
     if detail is None:
         return _unexpected(error)
     log.error("database_unavailable", error=type(error).__name__, sqlstate=_sqlstate(error), detail=detail)
@@ -71,7 +73,7 @@ def _database_error(error: SQLAlchemyError) -> Response:
     return response
 
 
-def _unavailable(error: SQLAlchemyError) -> str | None:
+def unavailable(error: SQLAlchemyError) -> str | None:
     """Why the database cannot answer now; None where the fault is this service's own."""
     if isinstance(error, PoolTimeout):
         return "The database is busy"
@@ -88,6 +90,10 @@ def _sqlstate(error: SQLAlchemyError) -> str | None:
     return getattr(error.orig, "pgcode", None) if isinstance(error, DBAPIError) else None
 
 
+def _cache_error(_error: CacheUnavailableError) -> Response:
+    return problem(503, "The shared cache cannot be reached")
+
+
 def _unexpected(error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
     return problem(500, "The server ran into an error of its own")
@@ -98,4 +104,5 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(BadParametersError, _bad_parameters)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
+    app.register_error_handler(CacheUnavailableError, _cache_error)
     app.register_error_handler(Exception, _unexpected)

@@ -3,6 +3,7 @@
 import warnings
 
 from flask_caching import Cache
+from flask_compress import Compress
 from flask_sqlalchemy import SQLAlchemy
 
 with warnings.catch_warnings():
@@ -13,3 +14,4 @@ with warnings.catch_warnings():
 db = SQLAlchemy(disable_autonaming=True)
 cache = Cache(with_jinja2_ext=False)
 apifairy = APIFairy()
+compress = Compress()

@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from flask import Response, current_app, request
 
-from app.cache.entries import Entry
-from app.cache.keys import answer_key, question
-from app.extensions import cache
+from app.cache.answers import Found, NotKept, State, Times, find
+from app.cache.backends import backend
+from app.cache.keys import Question
 
 log = structlog.get_logger(__name__)
 
@@ -30,40 +30,62 @@ def cached(
         @response(MoodSchema)
         def moods(audience, window): ...
 
-    `timeout` is in seconds, `CACHE_DEFAULT_TIMEOUT` where it is None. `unless` keeps the cache out: without a parameter
-    it is asked before the cache is looked at, with one it is given the response before that is stored. Only answers of
-    status 200 are stored. A cached `0` or `[]` is a hit like any other.
+    `timeout` is in seconds, CACHE_DEFAULT_TIMEOUT where it is None; after it an answer may be served stale for
+    CACHE_STALE_TIMEOUT while one caller computes it anew. `unless` keeps the cache out: without a parameter it is asked
+    before the cache is looked at, with one it is given the response before that is stored. Only answers of status 200
+    are stored. A cached `0` or `[]` is a hit like any other.
     """
-    refuses_request = unless is not None and not signature(unless).parameters
-    refuses_response = unless is not None and not refuses_request
+    asked_first = unless is not None and not signature(unless).parameters
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Response]:
         @wraps(view)
         def call(**arguments: Any) -> Response:
-            if refuses_request and unless and unless():
-                return _marked(current_app.make_response(view(**arguments)), "BYPASS")
+            def compute() -> Response:
+                response = current_app.make_response(view(**arguments))
+                if response.status_code != 200 or (unless and not asked_first and unless(response)):
+                    raise NotKept(response)
+                return response
+
+            if unless and asked_first and unless():
+                return _marked(current_app.make_response(view(**arguments)), State.BYPASS)
             started = time.perf_counter()
-            asked = question(key_prefix + (request.endpoint or view.__name__), arguments)
-            key = answer_key(asked, arguments)
-            entry = Entry.read(cache.get(key))
-            if entry is not None:
-                _log("cache_hit", asked, started)
-                return _marked(entry.response(), "HIT")
-            response = current_app.make_response(view(**arguments))
-            if response.status_code == 200 and not (refuses_response and unless and unless(response)):
-                cache.set(key, Entry.of(response).dump(), timeout=timeout)
-            _log("cache_miss", asked, started)
-            return _marked(response, "MISS")
+            question = Question.of(key_prefix + (request.endpoint or view.__name__), arguments)
+            fresh = current_app.config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
+            try:
+                found = find(question, compute, Times(fresh, current_app.config["CACHE_STALE_TIMEOUT"]))
+            except NotKept as passed:
+                return _marked(passed.response, State.BYPASS)
+            backend().count(found.state)
+            log.info(
+                f"cache_{found.state.lower()}",
+                key=question.text,
+                duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            )
+            return _response(found)
 
         return call
 
     return decorator
 
 
-def _log(event: str, key: str, started: float) -> None:
-    log.info(event, key=key, duration_ms=round((time.perf_counter() - started) * 1000, 3))
-
-
-def _marked(response: Response, state: str) -> Response:
-    response.headers["X-Cache"] = state
+def _marked(response: Response, state: State) -> Response:
+    response.headers["X-Cache"] = state.value
     return response
+
+
+def _response(found: Found) -> Response:
+    """The answer, or a 304 for a caller that has it."""
+    entry = found.entry
+    etag = next((tag for tag in request.if_none_match.as_set() if tag.partition(":")[0] == entry.etag), None)
+    if etag is None and request.if_none_match.star_tag:
+        etag = entry.etag
+    if etag is None:
+        response = Response(entry.payload, mimetype=entry.mimetype, headers=entry.headers)
+        response.set_etag(entry.etag)
+    else:
+        # A compressed answer's tag ends in ":" and the algorithm: the caller is told the tag that it has.
+        response = Response(status=304, headers=entry.headers)
+        response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Accept-Encoding")
+    return _marked(response, found.state)

@@ -1,6 +1,7 @@
 """The platform's tables, as songswap-app owns and migrates them. This service only reads them.
 
-Instants are naive timestamps in UTC. Every foreign key cascades on delete and on update, in the database and in the ORM.
+Instants are naive timestamps in UTC. Every foreign key cascades on delete and on update, in the database and in the
+ORM.
 """
 
 from datetime import datetime
@@ -108,7 +109,7 @@ class TrackPopularity(Base):
 
 
 class TrackFeatures(Base):
-    """Spotify's audio features of a track: 0 to 1, loudness in dB, tempo in BPM, key as a pitch class, mode 1 for major."""
+    """Spotify's audio features of a track: 0 to 1; loudness in dB, tempo in BPM, key as a pitch class, mode 1 is major."""
 
     __tablename__ = "TrackFeatures"
 

@@ -2,14 +2,16 @@
 
 import structlog
 from apifairy import authenticate, other_responses, response
-from flask import Blueprint
+from flask import Blueprint, current_app
 
 from app.auth import invalidation_secret
-from app.cache import backends, generations
+from app.cache import generations
+from app.cache.answers import State
+from app.cache.backends import backend
 from app.cache.keys import count_live
 from app.routes.arguments import checked
-from app.schemas.problems import FORBIDDEN, WRONG_PARAMETERS
-from app.schemas.service import CacheSizeSchema, InvalidationParameters, InvalidationSchema
+from app.schemas.problems import FORBIDDEN, UNAVAILABLE, WRONG_PARAMETERS
+from app.schemas.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
 
 cache_bp = Blueprint("cache", __name__, url_prefix="/cache")
 
@@ -17,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 @cache_bp.post("/invalidate")
-@other_responses(FORBIDDEN | WRONG_PARAMETERS)
+@other_responses(FORBIDDEN | WRONG_PARAMETERS | UNAVAILABLE)
 @authenticate(invalidation_secret)
 @checked(InvalidationParameters)
 @response(InvalidationSchema)
@@ -30,7 +32,27 @@ def invalidate(user_id: int | None) -> dict[str, str]:
 
 
 @cache_bp.get("/size")
+@other_responses(UNAVAILABLE)
 @response(CacheSizeSchema)
 def size() -> dict[str, int]:
     """The number of live entries."""
-    return {"size": count_live(backends.keys())}
+    return {"size": count_live(backend().keys())}
+
+
+@cache_bp.get("/stats")
+@other_responses(UNAVAILABLE)
+@response(CacheStatsSchema)
+def stats() -> dict[str, object]:
+    """What the cache did."""
+    counts = backend().counts()
+    hits, misses, stale, errors = (counts.get(state, 0) for state in (State.HIT, State.MISS, State.STALE, State.BYPASS))
+    looked_up = hits + misses + stale
+    return {
+        "backend": current_app.config["CACHE_TYPE"],
+        "size": count_live(backend().keys()),
+        "hits": hits,
+        "misses": misses,
+        "stale": stale,
+        "errors": errors,
+        "hit_ratio": hits / looked_up if looked_up else 0.0,
+    }

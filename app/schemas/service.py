@@ -25,6 +25,20 @@ class CacheSizeSchema(Schema):
     size = fields.Integer(required=True)
 
 
+class CacheStatsSchema(Schema):
+    """What the cache did, over the fleet where the backend is shared; numbers of the fleet are up to 0.2 s old."""
+
+    backend = fields.String(required=True, metadata={"enum": ["SimpleCache", "RedisCache", "NullCache"]})
+    size = fields.Integer(required=True, metadata={"description": "Live entries."})
+    hits = fields.Integer(required=True)
+    misses = fields.Integer(required=True)
+    stale = fields.Integer(required=True)
+    errors = fields.Integer(required=True, metadata={"description": "Answers that were computed past the cache."})
+    hit_ratio = fields.Float(
+        required=True, metadata={"description": "Hits of all answers that were looked up, 0 where there are none."}
+    )
+
+
 class HealthSchema(Schema):
     """The process runs."""
 
