@@ -6,6 +6,7 @@
 Flags (`--bind`, `--workers` ...) win over this file.
 """
 
+import gc
 import os
 import sys
 
@@ -100,6 +101,12 @@ def on_starting(server):
             "set CACHE_TYPE=RedisCache",
             workers,
         )
+
+
+def when_ready(_server):
+    # What is loaded by now lives as long as the process. Out of the collector's sight it stays in memory that all
+    # workers share, and they end in a tenth of the time.
+    gc.freeze()
 
 
 def post_fork(server, _worker):
