@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from app.timezones import (
-    DAY,
     LATEST,
     RESOLUTION,
     WindowError,
@@ -85,7 +84,7 @@ def default_unit(start: datetime, end: datetime, tz: ZoneInfo) -> Unit:
 def _hours(start: datetime, tz: ZoneInfo) -> Iterator[datetime]:
     """The instants after `start` at which the clock shows a full hour or is changed."""
     instant, shown = start, to_local(start, tz)
-    while instant < LATEST - DAY:  # local time ends a little before or after UTC
+    while instant < LATEST - 24 * _HOUR:  # the local calendar may end some hours before the one of UTC
         ahead = instant + _HOUR - timedelta(0, shown.second, shown.microsecond, 0, shown.minute)
         shown_ahead = to_local(ahead, tz)
         if shown_ahead - shown != ahead - instant:

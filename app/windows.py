@@ -1,7 +1,7 @@
 """Windows: the half-open spans of `played_at` that insights are about, as contract.md defines them.
 
-Pure: "now" is an argument, and nothing here knows of requests or databases. Zone arithmetic is in `app.timezones`; what
-a caller needs of it beside a window is given from here too. The buckets of a series are in `app.buckets`.
+Pure: "now" is an argument, and nothing here knows of requests or databases. Zone arithmetic is in `app.timezones`, the
+buckets of a series are in `app.buckets`.
 """
 
 import re
@@ -18,25 +18,8 @@ from app.timezones import (
     local_date,
     period,
     quoted,
-    timezone,
     to_instant,
 )
-
-__all__ = [
-    "ALL_TIME",
-    "BOUND_PATTERN",
-    "CUSTOM",
-    "MAX_BOUND",
-    "MIN_BOUND",
-    "RANGE_PATTERN",
-    "Window",
-    "WindowError",
-    "first_instant",
-    "format_instant",
-    "local_date",
-    "parse_bound",
-    "timezone",
-]
 
 ALL_TIME = "all_time"
 CUSTOM = "custom"
