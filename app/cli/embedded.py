@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -50,6 +51,18 @@ class EmbeddedPostgres:
         self._socket_directory = Path(f"/tmp/songswap-insights-{self._account.uid}-{key}")
         self._users = Users(self.home / "users")
 
+    @classmethod
+    @contextmanager
+    def temporary(cls, settings: Mapping[str, str] | None = None) -> Iterator[Self]:
+        """A server for the length of the block, which takes its data along."""
+        with TemporaryDirectory(prefix="songswap-postgres-") as directory:
+            server = cls(Path(directory) / "postgres", settings)
+            try:
+                server.start()
+                yield server
+            finally:
+                server.remove()
+
     def uri(self, database: str) -> str:
         """The SQLAlchemy URL of a database; the same whether the server runs or not."""
         return URL.create(
@@ -80,7 +93,7 @@ class EmbeddedPostgres:
         return self.pid is not None
 
     def start(self) -> None:
-        """Start the server where it does not run, and count as its user."""
+        """Start the server where it does not run, and count as its user until `release` or `stop`."""
         with self._locked():
             self._users.join()
             try:
@@ -90,10 +103,10 @@ class EmbeddedPostgres:
                 raise
 
     def release(self) -> None:
-        """Count as a user no longer, and stop the server where nobody else uses it."""
+        """Undo a `start`: the last one to leave stops the server."""
         with self._locked():
             self._users.leave()
-            if not self._users.others():
+            if not self._users.pids():
                 self._halt()
 
     def stop(self) -> bool:
@@ -101,15 +114,15 @@ class EmbeddedPostgres:
         if not self.home.is_dir():
             return False
         with self._locked():
-            self._users.leave()
+            self._users.leave_for_good()
             return self._halt()
 
-    def other_users(self) -> list[int]:
+    def other_users(self) -> set[int]:
         """The ids of the other processes that use the server."""
         if not self.home.is_dir():
-            return []
+            return set()
         with self._locked():
-            return [pid for pid in self._users.others() if pid != os.getpid()]
+            return self._users.pids() - {os.getpid()}
 
     def remove(self) -> None:
         """Stop the server and delete its data."""
@@ -164,8 +177,9 @@ class EmbeddedPostgres:
         if not self.data.exists():
             self._create_data()
         self._create_socket_directory()
-        (self.data / "postmaster.pid").unlink(missing_ok=True)  # the server is known not to run
-        self.log.unlink(missing_ok=True)
+        # The server is known not to run, but PostgreSQL would believe a lock file whose process id is taken again.
+        for leftover in (self.data / "postmaster.pid", *self._socket_directory.iterdir(), self.log):
+            leftover.unlink(missing_ok=True)
         settings = {
             "listen_addresses": "",
             "port": str(PORT),
@@ -176,7 +190,7 @@ class EmbeddedPostgres:
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
         started = self._run("pg_ctl", "start", f"--timeout={PATIENCE}", f"--log={self.log}", f"--options={options}")
         if started.returncode != 0:
-            reason = _last_line(self.log.read_text(errors="replace") if self.log.exists() else started.stdout)
+            reason = _reason(self.log.read_text(errors="replace") if self.log.exists() else started.stdout)
             raise EmbeddedPostgresError(f"PostgreSQL does not start: {reason} (see {self.log})")
 
     def _create_data(self) -> None:
@@ -187,19 +201,16 @@ class EmbeddedPostgres:
         arguments = (f"--pgdata={fresh}", "--username=postgres", "--auth=trust", "--no-instructions", *LOCALE)
         made = binaries.run("initdb", *arguments, cwd=fresh)
         if made.returncode != 0:
-            raise EmbeddedPostgresError(f"PostgreSQL cannot make its data in {self.home}: {_last_line(made.stdout)}")
+            raise EmbeddedPostgresError(f"PostgreSQL cannot make its data in {self.home}: {_reason(made.stdout)}")
         fresh.rename(self.data)
 
     def _create_socket_directory(self) -> None:
-        try:
-            self._socket_directory.mkdir(mode=0o700)
-            self._give_to_server(self._socket_directory)
-        except FileExistsError:
-            status = self._socket_directory.lstat()
-            # Anybody may have made it in /tmp. A symbolic link has a mode of 0777.
-            if status.st_uid != self._account.uid or status.st_mode & 0o077:
-                message = f"{self._socket_directory} belongs to somebody else: remove it"
-                raise EmbeddedPostgresError(message) from None
+        self._socket_directory.mkdir(mode=0o700, exist_ok=True)
+        status = self._socket_directory.lstat()
+        # Anybody may have made it in /tmp. A symbolic link fails here too: it is open to all.
+        if status.st_uid not in (self._account.uid, os.geteuid()) or status.st_mode & 0o077:
+            raise EmbeddedPostgresError(f"{self._socket_directory} belongs to somebody else: remove it")
+        self._give_to_server(self._socket_directory)
 
     def _give_to_server(self, path: Path) -> None:
         if binaries.is_root():
@@ -211,7 +222,7 @@ class EmbeddedPostgres:
         # Fast: open transactions are rolled back rather than waited for.
         stopped = self._run("pg_ctl", "stop", "--mode=fast", f"--timeout={PATIENCE}")
         if self.running:
-            raise EmbeddedPostgresError(f"PostgreSQL does not stop: {_last_line(stopped.stdout)} (see {self.log})")
+            raise EmbeddedPostgresError(f"PostgreSQL does not stop: {_reason(stopped.stdout)} (see {self.log})")
         with suppress(OSError):
             self._socket_directory.rmdir()
         return True
@@ -220,6 +231,7 @@ class EmbeddedPostgres:
         return binaries.run(program, action, f"--pgdata={self.data}", *options, cwd=self.data)
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it gave no reason"
+def _reason(output: str) -> str:
+    """The line that says what went wrong, as far as there is one."""
+    lines = output.strip().splitlines() or ["it gave no reason"]
+    return next((line for line in lines if "FATAL: " in line or "error: " in line), lines[-1]).strip()

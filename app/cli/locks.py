@@ -20,35 +20,38 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 class Users:
-    """The processes that use one thing: each holds a lock on a file of its own in `directory`, named by its process id.
+    """The uses of one thing: each is a locked file in `directory`, named by the process that made it.
 
     Every method wants a lock on the whole, such as `exclusive` gives, to be held by the caller.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._mine: tuple[int, Path] | None = None
+        self._mine: list[tuple[int, Path]] = []
 
     def join(self) -> None:
-        """Count as a user from now on, until `leave` or the end of the process."""
-        if self._mine is None:
-            self.directory.mkdir(exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=f"{os.getpid()}-", dir=self.directory)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._mine = descriptor, Path(name)
+        """Count as a user from now on, until a `leave` for each `join`, or the end of the process."""
+        self.directory.mkdir(exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f"{os.getpid()}-", dir=self.directory)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._mine.append((descriptor, Path(name)))
 
     def leave(self) -> None:
-        if self._mine is not None:
-            descriptor, path = self._mine
+        """Undo a `join`, if there is one to undo."""
+        if self._mine:
+            descriptor, path = self._mine.pop()
             path.unlink(missing_ok=True)
             os.close(descriptor)
-            self._mine = None
 
-    def others(self) -> list[int]:
-        """The process ids of all users but this one. What killed processes left behind is cleared away."""
+    def leave_for_good(self) -> None:
+        """Undo every `join`."""
+        while self._mine:
+            self.leave()
+
+    def pids(self) -> set[int]:
+        """The process ids of all users. What killed processes left behind is cleared away."""
         files = self.directory.iterdir() if self.directory.is_dir() else ()
-        mine = self._mine[1] if self._mine is not None else None
-        return [int(path.name.partition("-")[0]) for path in files if path != mine and _is_held(path)]
+        return {int(path.name.partition("-")[0]) for path in files if _is_held(path)}
 
 
 def _is_held(path: Path) -> bool:

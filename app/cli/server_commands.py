@@ -25,7 +25,7 @@ def _server() -> EmbeddedPostgres:
 def status() -> None:
     """Show whether it runs, for whom, and where its data is."""
     server = _server()
-    users = ", ".join(map(str, sorted(set(server.other_users())))) or "none"
+    users = ", ".join(map(str, sorted(server.other_users()))) or "none"
     click.echo(f"server    {f'process {server.pid}' if server.running else 'not running'}")
     click.echo(f"used by   {users}")
     click.echo(f"data      {server.data if server.data.exists() else 'none'}")
@@ -52,7 +52,7 @@ def reset() -> None:
 def _stop(server: EmbeddedPostgres) -> bool:
     """Ask the server's users to end, give them time, and stop it; True where there was anything to stop."""
     running = server.running
-    for pid in set(server.other_users()):
+    for pid in server.other_users():
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
     while server.other_users() and time.monotonic() < deadline:
