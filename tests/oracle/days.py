@@ -1,0 +1,216 @@
+"""The insights that have days and hours in them."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from app.buckets import Bucket, Unit, buckets, default_unit
+from app.timezones import period
+from app.windows import CUSTOM, Window, first_instant, format_instant, local_date
+from tests.oracle.lists import Asked, counts, discovered, distinct, top, within
+from tests.oracle.world import Listen
+
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def window_body(window: Window) -> dict[str, Any]:
+    """A window as answers tell it."""
+    return {
+        "range": window.range,
+        "from": window.start and format_instant(window.start),
+        "to": window.end and format_instant(window.end),
+        "tz": window.tz.key,
+    }
+
+
+def activity(asked: Asked, *, bucket: Unit | None = None) -> dict[str, Any]:
+    """A series; raises BucketError for too long a one."""
+    unit, spans = _series(asked, bucket)
+    rows = []
+    for span in spans:
+        listens = [listen for listen in asked.listens if span.start <= listen.played_at < span.end]
+        rows.append({"start": format_instant(span.start), "end": format_instant(span.end), **counts(asked, listens)})
+    return {"window": window_body(asked.window), "bucket": unit, "buckets": rows}
+
+
+def _series(asked: Asked, asked_unit: Unit | None) -> tuple[Unit, list[Bucket]]:
+    start, end, tz = asked.window.start, asked.window.end, asked.window.tz
+    if (start is None or end is None) and not asked.listens:
+        return asked_unit or "day", []
+    first = asked.listens[0].played_at if start is None else start
+    after = asked.listens[-1].played_at + MICROSECOND if end is None else end
+    unit = asked_unit or default_unit(first, after, tz)
+    spans = buckets(first, after, unit, tz)
+    calendar = "day" if unit == "hour" else unit
+    if start is None:
+        opening = first_instant(period(calendar, local_date(first, tz))[0], tz)
+        spans[0] = Bucket(buckets(opening, first + MICROSECOND, unit, tz)[-1].start, spans[0].end)
+    if end is None:
+        closing = first_instant(period(calendar, local_date(after - MICROSECOND, tz))[1], tz)
+        spans[-1] = Bucket(spans[-1].start, buckets(after - MICROSECOND, closing, unit, tz)[0].end)
+    return unit, spans
+
+
+def clock(asked: Asked) -> dict[str, Any]:
+    """Two tables of weekday by hour."""
+    count = [[0] * 24 for _ in range(7)]
+    listen_time_ms = [[0] * 24 for _ in range(7)]
+    for listen in asked.listens:
+        shown = listen.played_at.astimezone(asked.window.tz)
+        count[shown.weekday()][shown.hour] += 1
+        listen_time_ms[shown.weekday()][shown.hour] += asked.listen_time([listen])
+    return {"window": window_body(asked.window), "count": count, "listen_time_ms": listen_time_ms}
+
+
+class Run(NamedTuple):
+    """Days in a row; both days are included."""
+
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        """How many days."""
+        return (self.end - self.start).days + 1
+
+    def body(self) -> dict[str, Any]:
+        """The run as answers tell it."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat(), "days": self.days}
+
+
+def listen_days(asked: Asked) -> Counter[date]:
+    """The number of listens on each local day that has any."""
+    return Counter(local_date(listen.played_at, asked.window.tz) for listen in asked.listens)
+
+
+def runs(asked: Asked) -> list[Run]:
+    """Every run of days with a listen, oldest first."""
+    found: list[Run] = []
+    for day in sorted(listen_days(asked)):
+        if found and found[-1].end + DAY == day:
+            found[-1] = Run(found[-1].start, day)
+        else:
+            found.append(Run(day, day))
+    return found
+
+
+def current_run(asked: Asked) -> Run | None:
+    """The run that ends today or yesterday."""
+    today = local_date(asked.now, asked.window.tz)
+    return next((run for run in runs(asked) if run.end in (today, today - DAY)), None)
+
+
+def streaks(asked: Asked, *, limit: int = 10) -> dict[str, Any]:
+    """Runs of days, longest first then newest."""
+    longest_first = sorted(runs(asked), key=lambda run: (run.days, run.start), reverse=True)
+    current = current_run(asked)
+    return {
+        "window": window_body(asked.window),
+        "current": current and current.body(),
+        "longest": longest_first[0].body() if longest_first else None,
+        "streaks": [run.body() for run in longest_first[:limit]],
+    }
+
+
+def sessions(asked: Asked, *, gap_minutes: int = 30, limit: int = 10) -> dict[str, Any]:
+    """Listens without a long gap between one's end and the next one's start."""
+    found: list[tuple[datetime, datetime, int]] = []  # start, latest end so far, listens
+    for listen in asked.listens:
+        end = listen.played_at + timedelta(milliseconds=asked.listen_time([listen]))
+        if found and listen.played_at <= found[-1][1] + timedelta(minutes=gap_minutes):
+            start, latest, number = found[-1]
+            found[-1] = (start, max(latest, end), number + 1)
+        else:
+            found.append((listen.played_at, end, 1))
+    durations = [(end - start) // timedelta(milliseconds=1) for start, end, _ in found]
+    order = sorted(range(len(found)), key=lambda i: (durations[i], found[i][0]), reverse=True)
+    return {
+        "window": window_body(asked.window),
+        "gap_minutes": gap_minutes,
+        "sessions": len(found),
+        "mean_listens": len(asked.listens) / len(found) if found else None,
+        "mean_duration_ms": sum(durations) / len(found) if found else None,
+        "longest": [
+            {
+                "start": format_instant(found[i][0]),
+                "end": format_instant(found[i][1]),
+                "listens": found[i][2],
+                "duration_ms": durations[i],
+            }
+            for i in order[:limit]
+        ],
+    }
+
+
+def on_this_day(asked: Asked, *, date: date | None = None) -> dict[str, Any]:
+    """The same month and day of earlier years. The window's zone is all that counts of it."""
+    tz = asked.window.tz
+    today = date or local_date(asked.now, tz)
+    first_year = local_date(asked.ever[0].played_at, tz).year if asked.ever else today.year
+    years = []
+    for year in range(today.year - 1, first_year - 1, -1):
+        try:
+            day = today.replace(year=year)
+        except ValueError:  # 29 February
+            continue
+        of_day = asked.over(Window(CUSTOM, first_instant(day, tz), first_instant(day + DAY, tz), tz))
+        if of_day.listens:
+            years.append({"year": year, "count": len(of_day.listens), "top_tracks": top(of_day, "tracks", limit=3)})
+    return {"date": today.isoformat(), "tz": tz.key, "years": years}
+
+
+def wrapped(asked: Asked, year: int) -> dict[str, Any]:
+    """The year's review of the one user asked for. The window's zone is all that counts of it."""
+    (user_id,) = asked.users or ()
+    tz = asked.window.tz
+    start, end = first_instant(date(year, 1, 1), tz), first_instant(date(year + 1, 1, 1), tz)
+    year_of = asked.over(Window(CUSTOM, start, end, tz))
+    months = [[listen for listen in year_of.listens if _month(listen, tz) == month] for month in range(1, 13)]
+    days, hours = listen_days(year_of), Counter(_hour(listen, tz) for listen in year_of.listens)
+    day, hour, month = _most(days), _most(hours), _most(Counter(_month(listen, tz) for listen in year_of.listens))
+    longest = min(runs(year_of), key=lambda run: (-run.days, run.start), default=None)
+    return {
+        "user_id": user_id,
+        "year": year,
+        "tz": tz.key,
+        "listens": len(year_of.listens),
+        "listen_time_ms": year_of.listen_time(year_of.listens),
+        "distinct_tracks": distinct(year_of, "tracks"),
+        "distinct_artists": distinct(year_of, "artists"),
+        "distinct_primary_artists": distinct(year_of, "primary-artists"),
+        "distinct_genres": distinct(year_of, "genres"),
+        "top_tracks": top(year_of, "tracks", limit=5),
+        "top_primary_artists": top(year_of, "primary-artists", limit=5),
+        "top_genres": top(year_of, "genres", limit=5),
+        "months": [{"month": number, **counts(year_of, listens)} for number, listens in enumerate(months, 1)],
+        "top_month": month,
+        "top_day": day and {"date": day.isoformat(), "count": days[day]},
+        "busiest_hour": hour,
+        "new_tracks": len(discovered(year_of, "tracks")),
+        "new_primary_artists": len(discovered(year_of, "primary-artists")),
+        "longest_streak": longest and longest.body(),
+        "percentile": _percentile(year_of, user_id),
+    }
+
+
+def _month(listen: Listen, tz: Any) -> int:
+    return local_date(listen.played_at, tz).month
+
+
+def _hour(listen: Listen, tz: Any) -> int:
+    return listen.played_at.astimezone(tz).hour
+
+
+def _most(numbers: Counter[Any]) -> Any:
+    """What has the highest number; of several the earliest."""
+    return min(numbers, key=lambda key: (-numbers[key], key), default=None)
+
+
+def _percentile(year_of: Asked, user_id: int) -> float | None:
+    """The share of the year's other listeners who have fewer listens."""
+    by_user = Counter(listen.user_id for listen in year_of.world.listens if within(year_of.window, listen.played_at))
+    others = [number for other, number in by_user.items() if other != user_id]
+    if not others or user_id not in by_user:
+        return None
+    return sum(number < by_user[user_id] for number in others) / len(others)

@@ -1,0 +1,96 @@
+"""Every measure, for every audience, against the oracle: over awkward histories, windows and zones."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+from werkzeug.test import TestResponse
+
+from app.buckets import BucketError
+from tests.histories import Listened, groups, listened, user_ids
+from tests.oracle import Asked
+from tests.oracle.checks import bounded, difference, loaded, uncached, window_headers
+from tests.oracle.measures import NOT_SERVED_YET, OF_EVERYONE, OF_USER, RULES, Measure
+
+USER_RULE = "/insights/{}/<user_id>"
+GLOBAL_RULE = "/insights/global/{}"
+
+settings = uncached  # the fixture of conftest.py, overridden
+
+
+def served(measures: list[Measure], rule: str) -> list[Any]:
+    """The measures whose route is there, family by family, as parameters of a test."""
+    families: dict[str, list[Measure]] = {}
+    for measure in measures:
+        if rule.format(measure.path) not in NOT_SERVED_YET:
+            families.setdefault(measure.family, []).append(measure)
+    return [pytest.param(family, id=name) for name, family in families.items()]
+
+
+@st.composite
+def parameters(draw: st.DrawFn, measure: Measure, history: Listened) -> dict[str, Any]:
+    """What a measure takes beside its window; `compare` only where there is a window before."""
+    found = draw(measure.parameters)
+    has_ends = history.window.start is not None and history.window.end is not None
+    if measure.is_ranked and has_ends and draw(st.booleans()):
+        return found | {"compare": "previous"}
+    return found
+
+
+def check(answer: TestResponse, measure: Measure, asked: Asked, given: dict[str, Any]) -> None:
+    """The body, and what a list says of itself in its headers."""
+    try:
+        expected = measure.answer(asked, **given)
+    except BucketError as error:
+        wrong = error.parameter
+        assert (answer.status_code, [item["parameter"] for item in answer.json["errors"]]) == (400, [wrong])
+        return
+    assert answer.status_code == 200, answer.text
+    assert difference(answer.json, expected, measure.path) is None
+    if measure.total is not None:
+        assert answer.headers["X-Total-Count"] == str(measure.total(asked))
+        for name, value in window_headers(asked.window).items():
+            assert answer.headers.get(name) == value
+
+
+@pytest.mark.parametrize("family", served(OF_USER, USER_RULE))
+@given(data=st.data())
+@bounded(40)
+def test_a_users_answers_are_the_oracles(
+    family: list[Measure], data: st.DataObject, client: FlaskClient, connection: Connection
+) -> None:
+    history = data.draw(listened(everything=family[0].family == "features"))
+    user_id = data.draw(user_ids(history.world))
+    asked = history.asked(frozenset({user_id}))
+    with loaded(history.world, connection):
+        for measure in family:
+            given = data.draw(parameters(measure, history))
+            answer = client.get(f"/insights/{measure.path}/{user_id}", query_string=history.query | given)
+            extra = {"user_id": user_id} if measure.path == "summary" else {}
+            check(answer, measure, asked, given | extra)
+
+
+@pytest.mark.parametrize("family", served(OF_EVERYONE, GLOBAL_RULE))
+@given(data=st.data())
+@bounded(40)
+def test_everyones_or_a_groups_answers_are_the_oracles(
+    family: list[Measure], data: st.DataObject, client: FlaskClient, connection: Connection
+) -> None:
+    history = data.draw(listened(everything=family[0].family == "features"))
+    group = data.draw(groups(history.world))
+    asked = history.asked(group)
+    users = {} if group is None else {"users": ",".join(map(str, group))}
+    with loaded(history.world, connection):
+        for measure in family:
+            given = data.draw(parameters(measure, history))
+            answer = client.get(f"/insights/global/{measure.path}", query_string=history.query | users | given)
+            check(answer, measure, asked, given)
+
+
+def test_the_list_of_what_is_not_served_yet_is_right(app: Flask) -> None:
+    routes = {rule.rule for rule in app.url_map.iter_rules()}
+    assert {rule for rule in RULES if rule not in routes} == NOT_SERVED_YET

@@ -1,0 +1,90 @@
+"""How many statements an answer takes: few, and as many for a long history as for none."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.factories import Platform
+
+USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists"]
+USER_NUMBERS = ["total/listens", "total/listen-time", "distinct/tracks", "distinct/artists", "distinct/primary-artists"]
+
+LISTS = [
+    *(f"/insights/{path}/1" for path in USER_LISTS),
+    *(f"/insights/global/{path}" for path in [*USER_LISTS, "top/listeners"]),
+]
+NUMBERS = [
+    *(f"/insights/{path}/1" for path in USER_NUMBERS),
+    *(f"/insights/global/{path}" for path in [*USER_NUMBERS, "distinct/listeners"]),
+]
+WINDOWS = [
+    {},
+    {"range": "this_year", "tz": "America/Havana"},
+    {"from": "2026-01-01", "to": "2027-01-01"},
+    {"to": "2027-01-01", "tz": "Asia/Kathmandu"},
+]
+
+
+@pytest.fixture
+def long_history(platform: Platform) -> None:
+    """Some 180 listens by two users of sixty tracks, with several artists and images each."""
+    users = [platform.user(1), platform.user(2)]
+    for number in range(60):
+        artists = [platform.artist(f"{number}-{place}", images=[(64, 64, "s"), (300, 300, "l")]) for place in range(3)]
+        track = platform.track(primary=artists[:2], featured=artists[2:], images=[(64, 64, "s")], preview="p")
+        platform.listens(users[number % 2], track, 3)
+
+
+def number_of_statements(statements: list[str], client: FlaskClient, path: str, query: dict[str, object]) -> int:
+    """The statements behind one answer, which has to be a new one."""
+    statements.clear()
+    answer = client.get(path, query_string=query)
+    assert (answer.status_code, answer.headers["X-Cache"]) == (200, "MISS")
+    return len(statements)
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_list_takes_at_most_two_statements_whatever_its_length(
+    path: str, window: dict[str, object], client: FlaskClient, statements: list[str]
+) -> None:
+    pages = [{"limit": 1}, {"limit": 100}, {"limit": 5, "offset": 7}, {"limit": 3, "by": "listen_time"}]
+    numbers = {number_of_statements(statements, client, path, window | page) for page in pages}
+
+    assert len(numbers) == 1, numbers
+    assert max(numbers) <= 2
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS)
+def test_a_comparison_takes_at_most_three(path: str, client: FlaskClient, statements: list[str]) -> None:
+    query = {"range": "this_year", "compare": "previous"}
+    numbers = {number_of_statements(statements, client, path, query | {"limit": limit}) for limit in (1, 100)}
+
+    assert len(numbers) == 1, numbers
+    assert max(numbers) <= 3
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", NUMBERS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_number_takes_one_statement(
+    path: str, window: dict[str, object], client: FlaskClient, statements: list[str]
+) -> None:
+    assert number_of_statements(statements, client, path, window) == 1
+
+
+@pytest.mark.parametrize("path", LISTS + NUMBERS)
+def test_an_empty_history_takes_no_more(path: str, client: FlaskClient, statements: list[str]) -> None:
+    assert number_of_statements(statements, client, path, {}) <= (1 if path in NUMBERS else 2)
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS + NUMBERS)
+def test_a_cached_answer_and_a_wrong_request_take_none(path: str, client: FlaskClient, statements: list[str]) -> None:
+    client.get(path)
+    statements.clear()
+
+    assert client.get(path).headers["X-Cache"] == "HIT"
+    assert client.get(path, query_string={"nonsense": 1}).status_code == 400
+    assert statements == []
