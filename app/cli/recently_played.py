@@ -115,7 +115,7 @@ def _storable(text: str) -> None:
 
 def _text(column: InstrumentedAttribute[str], shortest: int = 0, **options: Any) -> fields.String:
     longest = cast(String, column.type).length
-    return fields.String(validate=[_storable, validate.Length(shortest, longest)], **options)
+    return fields.String(validate=[_storable, validate.Length(shortest or None, longest)], **options)
 
 
 def _integer(highest: int = LARGEST_INTEGER, **options: Any) -> fields.Integer:
@@ -166,7 +166,13 @@ class TrackSchema(_Schema):
 
 
 class PlaySchema(_Schema):
-    played_at = fields.AwareDateTime(required=True, validate=validate.Range(EARLIEST, LATEST, max_inclusive=False))
+    played_at = fields.AwareDateTime(
+        required=True,
+        validate=validate.Range(EARLIEST, LATEST, max_inclusive=False, error="Not between 1970 and 2100."),
+        error_messages=dict.fromkeys(
+            ("invalid", "invalid_awareness"), "Not an instant such as 2026-01-31T23:59:59.999Z."
+        ),
+    )
     track = fields.Nested(TrackSchema, required=True)
 
     @post_load
