@@ -1,0 +1,82 @@
+"""`flask embedded`, and what every command does with settings."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskCliRunner
+
+from app.cli import create_app
+from app.cli.database import DATABASE
+from app.cli.embedded import EmbeddedPostgres
+from config import load_settings
+from tests.cli.conftest import PROJECT
+from tests.cli.test_embedded import USER
+
+Python = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def runner(unstarted: EmbeddedPostgres) -> FlaskCliRunner:
+    return create_app(load_settings({}), unstarted).test_cli_runner()
+
+
+def test_status(runner: FlaskCliRunner, unstarted: EmbeddedPostgres) -> None:
+    assert "not running" in runner.invoke(args=["embedded", "status"]).output
+    unstarted.start()
+    lines = runner.invoke(args=["embedded", "status"]).output.splitlines()
+    assert lines[0] == f"server    process {unstarted.pid}"
+    assert lines[2] == f"data      {unstarted.data}"
+    # The address is one that the setting takes.
+    address = lines[3].split()[1]
+    settings = load_settings({"SQLALCHEMY_DATABASE_URI": address})
+    assert settings["SQLALCHEMY_DATABASE_URI"] == unstarted.uri(DATABASE)
+
+
+def test_stop_ends_whoever_uses_it(
+    runner: FlaskCliRunner, unstarted: EmbeddedPostgres, tmp_path: Path, python: Python
+) -> None:
+    user = python("-c", USER, str(tmp_path / "postgres"))
+    assert user.stdout is not None
+    user.stdout.readline()
+    assert f"used by   {user.pid}\n" in runner.invoke(args=["embedded", "status"]).output
+    assert runner.invoke(args=["embedded", "stop"]).output == "Stopped.\n"
+    assert user.wait(10) == -signal.SIGTERM
+    assert not unstarted.running
+    assert runner.invoke(args=["embedded", "stop"]).output == "The embedded PostgreSQL is not running.\n"
+
+
+def test_reset_asks_and_deletes(runner: FlaskCliRunner, unstarted: EmbeddedPostgres) -> None:
+    unstarted.start()
+    assert runner.invoke(args=["embedded", "reset"], input="n\n").exit_code == 1
+    assert unstarted.running
+    assert runner.invoke(args=["embedded", "reset"], input="y\n").output.endswith("Deleted.\n")
+    assert not unstarted.running
+    assert not unstarted.data.exists()
+
+
+@pytest.mark.parametrize("command", [["-m", "flask", "embedded", "status"], ["-m", "flask"], ["run.py"]])
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("FLASK_RUN_PORT", "http", "FLASK_RUN_PORT must be a whole number from 1 to 65535"),
+        ("SQLALCHEMY_DATABASE_URI", "sqlite://", "SQLALCHEMY_DATABASE_URI must be a PostgreSQL URL"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(command: list[str], name: str, value: str, message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, *command],
+        cwd=PROJECT,
+        env=os.environ | {"FLASK_APP": "app.cli", name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"Error: {message}")
+    assert result.stderr.count("\n") == 1

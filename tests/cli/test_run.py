@@ -1,0 +1,186 @@
+"""`python run.py` and `flask run` as processes: up, asked, and taken down again."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from sqlalchemy import text
+
+from app.cli.database import DATABASE, engine_for
+from app.cli.embedded import EmbeddedPostgres
+from tests.cli.conftest import PROJECT, wait_until
+
+Process = subprocess.Popen[str]
+Python = Callable[..., Process]
+
+# What run.py does, with a server of the test's own and little demo data.
+RUN = """
+import sys
+from pathlib import Path
+from app.cli.demo import Size
+from app.cli.embedded import EmbeddedPostgres
+from app.cli.serving import main
+
+main(EmbeddedPostgres(Path(sys.argv[1])), Size(users=5, listens=500, artists=24))
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def run(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python, port: int) -> Python:
+    return lambda **environ: python("-c", RUN, str(tmp_path / "postgres"), FLASK_RUN_PORT=str(port), **environ)
+
+
+def banner(process: Process) -> str:
+    """What the process prints until it serves."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return "".join(lines)
+    raise AssertionError(f"it ended: {''.join(lines)}{process.stderr.read() if process.stderr else ''}")
+
+
+def ends_quietly(process: Process, number: signal.Signals) -> None:
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def is_up(port: int) -> bool:
+    try:
+        return bool(urlopen(f"http://127.0.0.1:{port}/health", timeout=30).status == 200)
+    except URLError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_serves_what_it_prints_and_stops_all_of_it(
+    run: Python, unstarted: EmbeddedPostgres, number: signal.Signals
+) -> None:
+    process = run()
+    urls = re.findall(r"http://\S+", banner(process))
+    assert len(urls) == 4
+    for url in urls[1:]:
+        with urlopen(url, timeout=30) as response:
+            assert response.status == 200
+            assert len(response.read()) > 10
+    assert unstarted.running
+    ends_quietly(process, number)
+    assert not unstarted.running
+
+
+def test_the_second_run_keeps_the_data(run: Python, unstarted: EmbeddedPostgres) -> None:
+    def latest() -> object:
+        with engine_for(unstarted.uri(DATABASE)).connect() as connection:
+            return connection.scalar(text('SELECT max(played_at) FROM "History"'))
+
+    first = run()
+    banner(first)
+    made = latest()
+    ends_quietly(first, signal.SIGINT)
+    second = run()
+    banner(second)
+    assert latest() == made
+    ends_quietly(second, signal.SIGINT)
+
+
+def test_impatient_ctrl_c(run: Python, unstarted: EmbeddedPostgres) -> None:
+    process = run()
+    banner(process)
+    for _ in range(5):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert not unstarted.running
+
+
+def test_ctrl_c_before_it_serves(run: Python, unstarted: EmbeddedPostgres) -> None:
+    process = run()
+    wait_until(lambda: unstarted.running)
+    ends_quietly(process, signal.SIGINT)
+    assert not unstarted.running
+
+
+def test_what_a_killed_run_left_is_taken_over(run: Python, unstarted: EmbeddedPostgres) -> None:
+    killed = run()
+    banner(killed)
+    killed.kill()
+    killed.wait()
+    assert unstarted.running
+    heir = run()
+    banner(heir)
+    ends_quietly(heir, signal.SIGINT)
+    assert not unstarted.running
+
+
+def test_debug_reloads_with_one_postgresql(run: Python, unstarted: EmbeddedPostgres, port: int) -> None:
+    process = run(DEBUG="true")
+    banner(process)
+    wait_until(lambda: is_up(port))
+    pid = unstarted.pid
+    assert unstarted.other_users() == {process.pid}
+    ends_quietly(process, signal.SIGINT)
+    assert pid is not None
+    assert not unstarted.running
+    assert not is_up(port)
+
+
+def test_a_taken_port(python: Python, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)):
+        process = python("run.py", FLASK_RUN_PORT=str(port))
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors == f"Error: Port {port} cannot be used (Address already in use): set FLASK_RUN_PORT to another\n"
+
+
+@pytest.mark.parametrize("command", [["run.py"], ["-m", "flask", "run"]])
+def test_a_named_database_is_served_and_not_written(
+    python: Python, clean: EmbeddedPostgres, port: int, command: list[str]
+) -> None:
+    uri = clean.uri("postgres")
+    process = python(*command, FLASK_APP="app.cli", FLASK_RUN_PORT=str(port), SQLALCHEMY_DATABASE_URI=uri)
+    wait_until(lambda: is_up(port))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    with engine_for(uri).connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")) == 0
+
+
+def test_flask_run_brings_the_same_database(tmp_path: Path, python: Python, port: int) -> None:
+    """In a copy of the project, for `flask run` takes no other server than the project's."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT / "app", project / "app")
+    shutil.copy(PROJECT / "config.py", project)
+    server = EmbeddedPostgres(project / ".data" / "postgres")
+    try:
+        process = python("-m", "flask", "run", cwd=project, FLASK_APP="app.cli", FLASK_RUN_PORT=str(port))
+        wait_until(lambda: is_up(port), seconds=60)
+        assert server.other_users() == {process.pid}
+        with urlopen(f"http://127.0.0.1:{port}/insights/global/distinct/listeners", timeout=30) as response:
+            assert response.read() == b"48"
+        ends_quietly(process, signal.SIGTERM)
+        assert not server.running
+    finally:
+        server.remove()
