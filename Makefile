@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help run test lint stop clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*  ## /  make \1|/p' Makefile | column -t -s '|'
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
 
 run: .venv/installed  ## serve on port 5001, with demo data in an embedded PostgreSQL
 	@$(BIN)/python run.py
@@ -30,7 +30,8 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 
 # Made last, so that an installation that was broken off is begun anew.
 .venv/installed: requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("songswap-insights needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make $(MAKECMDGOALS) PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'songswap-insights needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
