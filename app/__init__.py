@@ -16,6 +16,7 @@ from app.extensions import compress
 from app.json import JSONProvider
 from app.routes.cache import cache_bp
 from app.routes.docs import docs_bp
+from app.routes.entities import entities_bp
 from app.routes.insights import insights_bp
 from app.routes.insights_global import insights_global_bp
 from app.routes.service import service_bp
@@ -38,7 +39,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     database.init_app(app)
     backends.init_app(app)
     compress.init_app(app)
-    for blueprint in (insights_bp, insights_global_bp, cache_bp, service_bp, docs_bp):
+    for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)
     return app

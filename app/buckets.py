@@ -103,3 +103,12 @@ def _periods(start: datetime, unit: Unit, tz: ZoneInfo) -> Iterator[datetime]:
         except (OverflowError, ValueError):  # year 10000
             return
         yield first_instant(day, tz)
+
+
+def bucket_around(instant: datetime, unit: Unit, tz: ZoneInfo) -> Bucket:
+    """The whole bucket of a unit that an instant lies in."""
+    day = local_date(instant, tz)
+    first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))
+    if unit != "hour":
+        return Bucket(first, after)
+    return next(hour for hour in buckets(first, after, unit, tz) if hour.start <= instant < hour.end)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.cache.breaker import CacheUnavailableError
+from app.timezones import WindowError
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,10 @@ def _bad_parameters(error: BadParametersError) -> Response:
     return problem(400, str(error), errors=[item._asdict() for item in error.errors])
 
 
+def _bad_window(error: WindowError) -> Response:
+    return _bad_parameters(BadParametersError([BadParameter(error.parameter, error.detail)]))
+
+
 def _http_error(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:  # a redirect is no error
         return error
@@ -67,7 +72,9 @@ def _database_error(error: SQLAlchemyError) -> Response:
     detail = unavailable(error)
     if detail is None:
         return _unexpected(error)
-    log.error("database_unavailable", error=type(error).__name__, sqlstate=_sqlstate(error), detail=detail)
+    # The first line of the driver's text names the table or the server; what follows may quote rows.
+    reason = str(getattr(error, "orig", error)).partition("\n")[0]
+    log.error("database_unavailable", error=type(error).__name__, sqlstate=_sqlstate(error), reason=reason)
     response = problem(503, detail)
     response.headers["Retry-After"] = "5"
     return response
@@ -102,6 +109,7 @@ def _unexpected(error: Exception) -> Response:
 def init_app(app: Flask) -> None:
     """Register one handler for each family of errors."""
     app.register_error_handler(BadParametersError, _bad_parameters)
+    app.register_error_handler(WindowError, _bad_window)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(CacheUnavailableError, _cache_error)

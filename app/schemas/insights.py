@@ -6,6 +6,8 @@ from flask import Response, current_app, jsonify
 from flask_marshmallow import Schema
 from marshmallow import fields
 
+from app.timezones import format_instant
+
 
 class Scalar(dict[str, Any]):
     """A bare JSON value as an answer: the OpenAPI schema of it, with the `jsonify` that APIFairy calls on schemas."""
@@ -30,6 +32,13 @@ class ImageUrl(fields.String):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value or current_app.config["DEFAULT_IMAGE_URL"]
+
+
+class Instant(fields.DateTime):
+    """An instant in UTC, with the fraction digits that it has."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else format_instant(value)
 
 
 class CreditSchema(Schema):
@@ -95,6 +104,22 @@ class RankedListenerSchema(PlaceSchema):
 
     user_id = fields.Integer(required=True)
     username = fields.String(required=True)
+
+
+class DiscoverySchema(Schema):
+    """A first listen ever, and the listens in the window."""
+
+    count = fields.Integer(required=True, metadata={"minimum": 1})
+    listen_time_ms = fields.Integer(required=True, metadata={"minimum": 0})
+    first_listened_at = Instant(required=True)
+
+
+class DiscoveredTrackSchema(DiscoverySchema, TrackSchema):
+    """A track listened to for the first time."""
+
+
+class DiscoveredArtistSchema(DiscoverySchema, ArtistSchema):
+    """A primary artist listened to for the first time."""
 
 
 class ListHeaders(Schema):

@@ -4,102 +4,21 @@ Loading gives the values that services take: an `Audience`, a `Window`, a `Ranki
 and what is allowed.
 """
 
-import re
-from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from flask import current_app
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validates_schema
 
 from app.audience import EVERYONE, MAX_GROUP_SIZE, MAX_USER_ID, Audience
+from app.buckets import UNITS
 from app.ranking import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Page, Ranking, SortBy
-from app.timezones import WindowError, quoted, timezone
-from app.windows import BOUND_PATTERN, RANGE_PATTERN, Window
+from app.schemas.fields import Bound, BoundedInteger, Choice, Day, EntityId, Flag, TimeZone, UserId, UserIds
+from app.timezones import WindowError, first_instant, timezone
+from app.today import Today
+from app.windows import BOUND_PATTERN, CUSTOM, MAX_BOUND, MIN_BOUND, RANGE_PATTERN, Window, parse_bound
 
-# Decimal digits of ASCII, few enough to be read at once: int() takes other scripts, signs, spaces and underscores.
-DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
-TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
-
-
-def _user_id(text: str) -> int | None:
-    value = int(text) if DIGITS.fullmatch(text) else 0
-    return value if 1 <= value <= MAX_USER_ID else None
-
-
-class BoundedInteger(fields.Integer):
-    """A whole number in plain digits, within bounds."""
-
-    def __init__(self, minimum: int, maximum: int, default: int, description: str) -> None:
-        self.minimum, self.maximum = minimum, maximum
-        metadata = {"description": description, "minimum": minimum, "maximum": maximum}
-        super().__init__(load_default=default, metadata=metadata)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if not DIGITS.fullmatch(value) or not self.minimum <= int(value) <= self.maximum:
-            raise ValidationError(
-                f"{self.name} must be a whole number from {self.minimum} to {self.maximum}, not {quoted(value)}"
-            )
-        return int(value)
-
-
-class Flag(fields.Boolean):
-    """A yes or no, in any case."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
-        if value.lower() not in TRUE + FALSE:
-            raise ValidationError(f"{self.name} must be one of {', '.join(TRUE + FALSE)}, not {quoted(value)}")
-        return value.lower() in TRUE
-
-
-class Choice(fields.String):
-    """One of a few words."""
-
-    def __init__(self, choices: tuple[str, ...], default: str | None, description: str) -> None:
-        self.choices = choices
-        super().__init__(
-            load_default=default,
-            allow_none=False,
-            metadata={"description": description, "enum": list(choices)},
-        )
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        if value not in self.choices:
-            raise ValidationError(f"{self.name} must be {' or '.join(self.choices)}, not {quoted(value)}")
-        return str(value)
-
-
-class UserId(fields.Integer):
-    """A user's id in the path."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        user_id = _user_id(value)
-        if user_id is None:
-            raise ValidationError(f"{self.name} must be from 1 to {MAX_USER_ID}, not {quoted(value)}")
-        return user_id
-
-
-class UserIds(fields.String):
-    """A set of user ids, comma separated."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        user_ids = {_user_id(part) for part in value.split(",")}
-        if None in user_ids:
-            raise ValidationError(
-                f"users must be user ids from 1 to {MAX_USER_ID}, comma separated, not {quoted(value)}"
-            )
-        if len(user_ids) > MAX_GROUP_SIZE:
-            raise ValidationError(f"users must be at most {MAX_GROUP_SIZE} user ids, not {len(user_ids)}")
-        return user_ids
-
-
-class TimeZone(fields.String):
-    """The name of a time zone."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        try:
-            return timezone(value)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
+USER_ID = {"description": "A user's id.", "minimum": 1, "maximum": MAX_USER_ID, "example": 1}
 
 
 class Parameters(Schema):
@@ -112,9 +31,7 @@ class Parameters(Schema):
 class OfUser(Parameters):
     """The listens of the user in the path."""
 
-    user_id = UserId(
-        required=True, metadata={"description": "A user's id.", "minimum": 1, "maximum": MAX_USER_ID, "example": 1}
-    )
+    user_id = UserId(required=True, metadata=USER_ID)
 
     @post_load
     def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -140,7 +57,16 @@ class OfEveryone(Parameters):
         return data
 
 
-class InWindow(Parameters):
+class InZone(Parameters):
+    """The time zone that days are in."""
+
+    tz = TimeZone(
+        load_default=lambda: timezone("UTC"),
+        metadata={"description": "An IANA time zone: where days begin.", "default": "UTC"},
+    )
+
+
+class InWindow(InZone):
     """The window of the listens: a named range or two bounds, in a time zone."""
 
     range = fields.String(
@@ -148,7 +74,7 @@ class InWindow(Parameters):
         allow_none=False,
         metadata={
             "description": "A named window: `all_time`, `today`, `yesterday`, `this_` or `last_` and `week`, `month`, "
-            "`quarter`, `half_year` or `year`, or the last N days as `Nd`, today included.",
+            "`quarter`, `half_year` or `year`, or the last N days as `Nd`, today included. Not beside `from` or `to`.",
             "pattern": RANGE_PATTERN,
             "default": "all_time",
         },
@@ -158,7 +84,7 @@ class InWindow(Parameters):
         load_default=None,
         allow_none=False,
         metadata={
-            "description": "First instant of the window: an ISO 8601 date or date-time. Not beside `range`.",
+            "description": "First instant of the window: an ISO 8601 date or date-time. Open where it is absent.",
             "pattern": BOUND_PATTERN,
         },
     )
@@ -166,38 +92,44 @@ class InWindow(Parameters):
         load_default=None,
         allow_none=False,
         metadata={
-            "description": "First instant after the window: an ISO 8601 date or date-time. Not beside `range`.",
+            "description": "First instant after the window: an ISO 8601 date or date-time. Open where it is absent.",
             "pattern": BOUND_PATTERN,
         },
-    )
-    tz = TimeZone(
-        load_default=lambda: timezone("UTC"),
-        metadata={"description": "An IANA time zone: where days begin.", "default": "UTC"},
     )
 
     @validates_schema(skip_on_field_errors=False)
     def _check_window(self, data: dict[str, Any], **kwargs: Any) -> None:
-        self._window(data)
+        _window(data)
 
     @post_load
     def _make_window(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        window = self._window(data)
+        window = _window(data)
         for name in ("range", "from_", "to", "tz"):
             del data[name]
         return data | {"window": window}
 
-    @staticmethod
-    def _window(data: dict[str, Any]) -> Window:
-        # Where the zone itself is wrong, the rest is checked in UTC: an error of its own says so.
-        tz = data.get("tz", timezone("UTC"))
+
+def _window(data: dict[str, Any]) -> Window:
+    """The window that the fields of InWindow name. Raises ValidationError for all that is wrong with them."""
+    # Where the zone itself is wrong, the rest is checked in UTC: an error of its own says so.
+    tz = data.get("tz", timezone("UTC"))
+    errors: dict[str, list[str]] = {}
+    for name, bound in (("from", data["from_"]), ("to", data["to"])):
         try:
-            if data["range"] is None:
-                return Window.between(data["from_"], data["to"], tz)
+            if bound is not None:
+                parse_bound(name, bound, tz)
+        except WindowError as error:
+            errors[name] = [error.detail]
+    try:
+        if data["range"] is not None:
             if data["from_"] is not None or data["to"] is not None:
                 raise WindowError("range", "range cannot stand beside from or to: give the one or the others")
             return Window.named(data["range"], tz, current_app.config["CLOCK"]())
-        except WindowError as error:
-            raise ValidationError(error.detail, error.parameter) from error
+        if not errors:
+            return Window.between(data["from_"], data["to"], tz)
+    except WindowError as error:
+        errors[error.parameter] = [error.detail]
+    raise ValidationError(errors)
 
 
 class InPages(Parameters):
@@ -211,17 +143,23 @@ class InPages(Parameters):
         return data | {"page": Page(limit=data.pop("limit"), offset=data.pop("offset"))}
 
 
+class PagesInWindow(InPages, InWindow):
+    """A page of a list over a window."""
+
+
 class RankedInWindow(InPages, InWindow):
     """A page of a ranked list over a window."""
 
     by = Choice(tuple(SortBy), SortBy.COUNT.value, "The measure that the list is ranked by.")
-    compare = Choice(("previous",), None, "Adds each row's rank and count in the window just before.")
+    compare = Choice(
+        ("previous",), None, "Adds each row's rank and count in the window just before. Needs a window of two ends."
+    )
 
     @validates_schema(skip_on_field_errors=False)
     def _check_compare(self, data: dict[str, Any], **kwargs: Any) -> None:
         if data.get("compare"):
             try:
-                self._window(data).previous()
+                _window(data).previous()
             except WindowError as error:
                 raise ValidationError(error.detail, "compare") from error
 
@@ -242,3 +180,91 @@ class ListenTimeInWindow(InWindow):
     as_string = Flag(
         load_default=False, metadata={"description": "Gives the text `28093d 4h 35m 1s` rather than milliseconds."}
     )
+
+
+class TodayInWindow(InWindow):
+    """A window, and the day that it is today in its time zone."""
+
+    @post_load
+    def _make_window(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        data = super()._make_window(data)
+        return data | {"today": Today.at(current_app.config["CLOCK"](), data["window"].tz)}
+
+
+class ActivityInWindow(InWindow):
+    """The buckets of a series."""
+
+    bucket = Choice(UNITS, None, "The unit of the buckets. `day` up to 92 days, `month` up to 5 years, else `year`.")
+
+
+class WithLimit(Parameters):
+    """How many rows the lists inside an answer have."""
+
+    limit = BoundedInteger(1, MAX_LIMIT, DEFAULT_LIMIT, "The number of rows of each list.")
+
+
+class StreaksInWindow(WithLimit, TodayInWindow):
+    """The runs of days in a window."""
+
+
+class SessionsInWindow(WithLimit, InWindow):
+    """The sessions of a window."""
+
+    gap_minutes = BoundedInteger(1, 1440, 30, "The minutes without music after which a new session starts.")
+
+
+class ComparisonInWindow(WithLimit, InWindow):
+    """Another user to compare with."""
+
+    other_user_id = UserId(required=True, metadata=USER_ID)
+
+    @post_load
+    def _other(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return data | {"other": Audience.user(data.pop("other_user_id"))}
+
+
+class TrackInWindow(WithLimit, InWindow):
+    """A track over a window."""
+
+    track_id = EntityId(required=True, metadata={"description": "A track's id."})
+
+
+class ArtistInWindow(WithLimit, InWindow):
+    """An artist over a window."""
+
+    artist_id = EntityId(required=True, metadata={"description": "An artist's id."})
+
+
+class Before(WithLimit):
+    """A page of a list that grows at its head."""
+
+    before = Bound(
+        load_default=None,
+        allow_none=False,
+        metadata={"description": "Only what was played before this instant; a page's `next` names the next page's."},
+    )
+
+
+class OnDay(InZone):
+    """A day of the year."""
+
+    date = Day(
+        load_default=None, allow_none=False, metadata={"description": "The day; without it, today in the time zone."}
+    )
+
+    @post_load
+    def _day(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        day, tz = data.pop("date"), data.pop("tz")
+        today = Today(day) if day else Today.at(current_app.config["CLOCK"](), tz)
+        return data | {"today": today, "window": Window.all_time(tz)}
+
+
+class InYear(InZone):
+    """A calendar year."""
+
+    year = BoundedInteger(MIN_BOUND.year, MAX_BOUND.year - 1, None, "The year.")
+
+    @post_load
+    def _year(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        start, end = (first_instant(date(year, 1, 1), data["tz"]) for year in (data["year"], data["year"] + 1))
+        return data | {"window": Window(CUSTOM, start, end, data.pop("tz"))}

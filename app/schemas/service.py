@@ -3,7 +3,8 @@
 from flask_marshmallow import Schema
 from marshmallow import fields
 
-from app.schemas.parameters import Parameters, UserId
+from app.schemas.fields import UserId
+from app.schemas.parameters import Parameters
 
 
 class InvalidationParameters(Parameters):

@@ -1,21 +1,46 @@
-"""The insights of one user: the measures that the user routes ask, each with that user as its audience."""
+"""What the routes of one user's insights call: the measures that there are for a user."""
 
-from app.services.rankings import top_artists, top_primary_artists, top_tracks
+from app.services.comparison import compare
+from app.services.discoveries import discovered_artists, discovered_tracks
+from app.services.features import features
+from app.services.on_this_day import on_this_day
+from app.services.playback import history
+from app.services.rankings import top_artists, top_genres, top_primary_artists, top_tracks
+from app.services.series import activity, clock
+from app.services.sessions import sessions
+from app.services.streaks import streaks
+from app.services.summary import user_summary
 from app.services.totals import (
     distinct_artists,
+    distinct_genres,
     distinct_primary_artists,
     distinct_tracks,
     total_listen_time,
     total_listens,
 )
+from app.services.wrapped import wrapped
 
 __all__ = [
+    "activity",
+    "clock",
+    "compare",
+    "discovered_artists",
+    "discovered_tracks",
     "distinct_artists",
+    "distinct_genres",
     "distinct_primary_artists",
     "distinct_tracks",
+    "features",
+    "history",
+    "on_this_day",
+    "sessions",
+    "streaks",
     "top_artists",
+    "top_genres",
     "top_primary_artists",
     "top_tracks",
     "total_listen_time",
     "total_listens",
+    "user_summary",
+    "wrapped",
 ]

@@ -6,9 +6,9 @@ Ranks are competition ranks over the whole list (1, 1, 3); ties in the measure g
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, String, func, select, true
+from sqlalchemy import CTE, ColumnElement, String, func, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -16,17 +16,9 @@ from app.ranking import Ranking, SortBy
 from app.services import catalogue
 from app.services.catalogue import Artist, Track
 from app.services.listens import Listens, among, byte_order, total
+from app.services.listing import Listing
+from app.services.paging import paged
 from app.windows import Window
-
-Row = TypeVar("Row", covariant=True)
-
-
-@dataclass(frozen=True)
-class Listing(Generic[Row]):
-    """One page of a list, and how many rows the list has over all pages."""
-
-    rows: list[Row]
-    total: int
 
 
 @dataclass(frozen=True)
@@ -75,54 +67,61 @@ class RankedListener(Place):
 
 def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedTrack]:
     """Top tracks."""
-    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_track)
-    tracks = catalogue.tracks(session, list(places))
-    return Listing([RankedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], rows)
+    return rank_tracks(session, Listens(audience, window), ranking)
 
 
 def top_artists(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedArtist]:
     """Top artists: a listen counts once for each credited artist."""
-    return _top_artists(session, audience, window, ranking, primary=False)
+    return _rank_artists(session, Listens(audience, window), ranking, primary=False)
 
 
 def top_primary_artists(
     session: Session, audience: Audience, window: Window, ranking: Ranking
 ) -> Listing[RankedArtist]:
     """Top primary artists: a listen counts once for each primary artist."""
-    return _top_artists(session, audience, window, ranking, primary=True)
-
-
-def _by_listener(listens: Listens) -> CTE:
-    return listens.by_listener
-
-
-def _top_artists(
-    session: Session, audience: Audience, window: Window, ranking: Ranking, *, primary: bool
-) -> Listing[RankedArtist]:
-    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_artist(primary=primary))
-    artists = catalogue.artists(session, list(places))
-    return Listing([RankedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], rows)
+    return _rank_artists(session, Listens(audience, window), ranking, primary=True)
 
 
 def top_genres(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedGenre]:
     """Top genres: a listen counts once for each distinct genre of its primary artists."""
-    places, rows = _rank(session, audience, window, ranking, lambda listens: listens.by_genre)
+    places, rows = _rank(session, Listens(audience, window), ranking, lambda listens: listens.by_genre)
     return Listing([RankedGenre(genre=genre, **vars(place)) for genre, place in places.items()], rows)
 
 
 def top_listeners(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedListener]:
     """Top listeners."""
-    places, rows = _rank(session, audience, window, ranking, _by_listener, disjoint=_by_listener)
+    return rank_listeners(session, Listens(audience, window), ranking)
+
+
+def rank_tracks(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedTrack]:
+    """The tracks of some listens."""
+    places, rows = _rank(session, listens, ranking, lambda listens: listens.by_track)
+    tracks = catalogue.tracks(session, list(places))
+    return Listing([RankedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], rows)
+
+
+def rank_listeners(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedListener]:
+    """The users of some listens."""
+    places, rows = _rank(session, listens, ranking, _by_listener, disjoint=_by_listener)
     names = catalogue.usernames(session, list(places))
     return Listing(
         [RankedListener(user_id=id_, username=names[id_], **vars(place)) for id_, place in places.items()], rows
     )
 
 
+def _by_listener(listens: Listens) -> CTE:
+    return listens.by_listener
+
+
+def _rank_artists(session: Session, listens: Listens, ranking: Ranking, *, primary: bool) -> Listing[RankedArtist]:
+    places, rows = _rank(session, listens, ranking, lambda listens: listens.by_artist(primary=primary))
+    artists = catalogue.artists(session, list(places))
+    return Listing([RankedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], rows)
+
+
 def _rank(
     session: Session,
-    audience: Audience,
-    window: Window,
+    listens: Listens,
     ranking: Ranking,
     relation: Callable[[Listens], CTE],
     disjoint: Callable[[Listens], CTE] = lambda listens: listens.by_track,
@@ -131,35 +130,28 @@ def _rank(
 
     `disjoint` is a relation that has each listen in one row alone: what the shares are parts of.
     """
-    listens = Listens(audience, window)
-    entries = relation(listens)
-    ranked = _ranked(entries, ranking.by)
-    page = (
-        select(ranked).order_by(ranked.c.rank, _in_order(ranked.c.id)).limit(ranking.limit).offset(ranking.offset)
-    ).cte("page")
-    whole = select(
-        select(func.count()).select_from(entries).scalar_subquery().label("rows"),
-        select(total(_measure(disjoint(listens), ranking.by))).scalar_subquery().label("all_listens"),
-    ).cte("whole")
-    # An outer join: a page beyond the end of the list still tells how long the list is.
-    found = session.execute(
-        select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, _in_order(page.c.id))
-    ).all()
-    on_page = [row for row in found if row.id is not None]
+    found = paged(
+        session,
+        _ranked(relation(listens), ranking.by),
+        lambda rows: (rows.c.rank, _in_order(rows.c.id)),
+        ranking.limit,
+        ranking.offset,
+        all_listens=select(total(_measure(disjoint(listens), ranking.by))),
+    )
     previous: dict[Any, Previous] = {}
     if ranking.compare:
-        before = _ranked(relation(Listens(audience, window.previous())), ranking.by)
-        previous = _previous(session, before, [row.id for row in on_page])
+        before = _ranked(relation(listens.previous()), ranking.by)
+        previous = _previous(session, before, [row.id for row in found.page])
     return {
         row.id: Place(
             rank=row.rank,
             count=row.plays,
             listen_time_ms=row.listen_time_ms,
-            share=_share(row, found[0].all_listens, ranking.by),
+            share=_share(row, found.whole.all_listens, ranking.by),
             previous=previous.get(row.id, Previous(None, None)) if ranking.compare else None,
         )
-        for row in on_page
-    }, found[0].rows
+        for row in found.page
+    }, found.whole.rows
 
 
 def _ranked(entries: CTE, by: SortBy) -> CTE:

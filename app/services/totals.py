@@ -33,6 +33,11 @@ def distinct_primary_artists(session: Session, audience: Audience, window: Windo
     return _number(session, Listens(audience, window).distinct_artists(primary=True))
 
 
+def distinct_genres(session: Session, audience: Audience, window: Window) -> int:
+    """The number of different genres of the primary artists listened to."""
+    return _number(session, Listens(audience, window).distinct_genres())
+
+
 def distinct_listeners(session: Session, audience: Audience, window: Window) -> int:
     """The number of users with a listen."""
     return _number(session, Listens(audience, window).distinct_listeners())

@@ -1,0 +1,15 @@
+"""The pages of a track and of an artist, for everyone or a group of users."""
+
+from flask import Blueprint
+
+from app.routes.measures import Insights
+from app.schemas import pages
+from app.schemas import parameters as takes
+from app.services import insights_global_service as service
+
+entities_bp = Blueprint("entities", __name__, url_prefix="/insights")
+
+add = Insights(entities_bp, takes.OfEveryone).add
+
+add("/tracks/<track_id>", service.track_page, takes.TrackInWindow, pages.TrackPageSchema())
+add("/artists/<artist_id>", service.artist_page, takes.ArtistInWindow, pages.ArtistPageSchema())

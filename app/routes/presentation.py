@@ -1,0 +1,80 @@
+"""What depends on how a client asked: texts for numbers, and the URLs of other pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import request
+
+from app.ranking import MAX_OFFSET, Page
+from app.services.listing import Listing
+from app.services.playback import Playback
+from app.timezones import format_instant
+from app.windows import Window
+
+
+def listen_time(measure: Callable[..., int]) -> Callable[..., int | str]:
+    """A measure of a listen time in ms, or of its text where `as_string` is asked for."""
+
+    @wraps(measure)
+    def presented(session: Any, *, as_string: bool, **question: Any) -> int | str:
+        milliseconds = measure(session, **question)
+        return _duration(milliseconds) if as_string else milliseconds
+
+    return presented
+
+
+def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, Any]]:
+    """A measure of pages that each name where the next one begins, as a URL."""
+
+    @wraps(measure)
+    def presented(session: Any, *, limit: int, **question: Any) -> dict[str, Any]:
+        playback = measure(session, limit=limit, **question)
+        after = playback.next and _url({"before": format_instant(playback.next), "limit": limit})
+        return {"items": playback.items, "next": after}
+
+    return presented
+
+
+def list_headers(listing: Listing[Any], page: Page, window: Window) -> dict[str, str]:
+    """`X-Total-Count`, `Link`, and the window's ends where they are not open."""
+    headers = {"X-Total-Count": str(listing.total)}
+    if link := _link(page, listing.total):
+        headers["Link"] = link
+    if window.start is not None:
+        headers["X-Window-From"] = format_instant(window.start)
+    if window.end is not None:
+        headers["X-Window-To"] = format_instant(window.end)
+    return headers
+
+
+def _link(page: Page, total: int) -> str:
+    """RFC 8288 links to the first, previous, next and last page, as far as they exist and may be asked for."""
+    if not total:
+        return ""
+    last = (total - 1) // page.limit * page.limit
+    offsets = {"first": 0}
+    if page.offset > 0:
+        offsets["prev"] = min(max(page.offset - page.limit, 0), last)
+    if page.offset + page.limit < total:
+        offsets["next"] = page.offset + page.limit
+    offsets["last"] = last
+    return ", ".join(
+        f'<{_url({"limit": page.limit, "offset": offset})}>; rel="{relation}"'
+        for relation, offset in offsets.items()
+        if offset <= MAX_OFFSET
+    )
+
+
+def _url(changed: dict[str, Any]) -> str:
+    """The request's URL, from its path on, with some parameters changed."""
+    given = {name: value for name, value in request.args.items() if value}
+    return f"{quote(request.root_path + request.path)}?{urlencode(given | changed)}"
+
+
+def _duration(milliseconds: int) -> str:
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days}d {hours}h {minutes}m {seconds}s"

@@ -1,0 +1,306 @@
+"""What the insights give that are neither a list nor a number."""
+
+from typing import Any
+
+from flask_marshmallow import Schema
+from marshmallow import fields
+from marshmallow.validate import Length
+
+from app.schemas.insights import (
+    ArtistSchema,
+    ImageUrl,
+    Instant,
+    RankedArtistSchema,
+    RankedGenreSchema,
+    RankedListenerSchema,
+    RankedTrackSchema,
+    TrackSchema,
+)
+
+
+def nested(schema: type[Schema], *, many: bool = False, allow_none: bool = False) -> fields.Nested:
+    """A required part of an answer."""
+    return fields.Nested(schema, many=many, allow_none=allow_none, required=True)
+
+
+def number(description: str = "", *, allow_none: bool = False) -> fields.Integer:
+    """A required count, duration or rank."""
+    metadata: dict[str, Any] = {"minimum": 0} | ({"description": description} if description else {})
+    return fields.Integer(required=True, allow_none=allow_none, metadata=metadata)
+
+
+class WindowSchema(Schema):
+    """The window that was asked for: its name or `custom`, and its ends, null where open."""
+
+    range = fields.String(required=True)
+    from_ = Instant(attribute="start", data_key="from", required=True, allow_none=True)
+    to = Instant(attribute="end", required=True, allow_none=True)
+    tz = fields.String(attribute="tz.key", required=True)
+
+
+class TotalsSchema(Schema):
+    """Totals and distincts."""
+
+    listens = number()
+    listen_time_ms = number()
+    distinct_tracks = number()
+    distinct_artists = number()
+    distinct_primary_artists = number()
+    distinct_genres = number()
+
+
+class SummarySchema(TotalsSchema):
+    """A page's numbers; the tops are the first row of each list, null without listens."""
+
+    window = nested(WindowSchema)
+    first_listen_at = Instant(required=True, allow_none=True)
+    last_listen_at = Instant(required=True, allow_none=True)
+    active_days = number("Local days with a listen.")
+    top_track = nested(RankedTrackSchema, allow_none=True)
+    top_primary_artist = nested(RankedArtistSchema, allow_none=True)
+    top_genre = nested(RankedGenreSchema, allow_none=True)
+
+
+class UserSummarySchema(SummarySchema):
+    """A user's numbers."""
+
+    user_id = number()
+    current_streak_days = number()
+    longest_streak_days = number()
+
+
+class GlobalSummarySchema(SummarySchema):
+    """The numbers of everyone, or of a group."""
+
+    distinct_listeners = number()
+    top_listener = nested(RankedListenerSchema, allow_none=True)
+
+
+class ActivityBucketSchema(Schema):
+    """The listens from `start` up to `end`."""
+
+    start = Instant(required=True)
+    end = Instant(required=True)
+    count = number()
+    listen_time_ms = number()
+
+
+class ActivitySchema(Schema):
+    """A series without holes, oldest first."""
+
+    window = nested(WindowSchema)
+    bucket = fields.String(required=True, metadata={"enum": ["hour", "day", "week", "month", "year"]})
+    buckets = nested(ActivityBucketSchema, many=True)
+
+
+class ClockSchema(Schema):
+    """Two tables of 7 rows, Monday to Sunday, by 24 hours."""
+
+    window = nested(WindowSchema)
+    count = fields.List(fields.List(fields.Integer(), validate=Length(equal=24)), required=True)
+    listen_time_ms = fields.List(fields.List(fields.Integer(), validate=Length(equal=24)), required=True)
+
+
+class StreakSchema(Schema):
+    """A run of days with a listen, both included."""
+
+    start = fields.Date(required=True)
+    end = fields.Date(required=True)
+    days = number()
+
+
+class StreaksSchema(Schema):
+    """Runs of days, longest first, then newest; `current` ends today or yesterday."""
+
+    window = nested(WindowSchema)
+    current = nested(StreakSchema, allow_none=True)
+    longest = nested(StreakSchema, allow_none=True)
+    streaks = nested(StreakSchema, many=True)
+
+
+class SessionSchema(Schema):
+    """A listening session."""
+
+    start = Instant(required=True)
+    end = Instant(required=True)
+    listens = number()
+    duration_ms = number()
+
+
+class SessionsSchema(Schema):
+    """The sessions of a window; the longest first, then newest. Means are null without sessions."""
+
+    window = nested(WindowSchema)
+    gap_minutes = number()
+    sessions = number()
+    mean_listens = fields.Float(required=True, allow_none=True)
+    mean_duration_ms = fields.Float(required=True, allow_none=True)
+    longest = nested(SessionSchema, many=True)
+
+
+class FeatureSchema(Schema):
+    """One feature, weighted by listens; null where no listen has features. The deviation is the population's."""
+
+    mean = fields.Float(required=True, allow_none=True)
+    stddev = fields.Float(required=True, allow_none=True)
+    min = fields.Float(required=True, allow_none=True)
+    max = fields.Float(required=True, allow_none=True)
+    histogram = fields.List(fields.Integer(), required=True, validate=Length(equal=10))
+
+
+class FeaturesSchema(Schema):
+    """A profile of audio features."""
+
+    window = nested(WindowSchema)
+    listens = number()
+    coverage = fields.Float(required=True, metadata={"description": "The share of listens that have features."})
+    features = fields.Dict(keys=fields.String(), values=fields.Nested(FeatureSchema), required=True)
+    keys = fields.List(fields.Integer(), required=True, validate=Length(equal=12))
+    modes = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class ListenSchema(TrackSchema):
+    """A listen."""
+
+    class Meta:
+        exclude = ("artists",)
+
+    played_at = Instant(required=True)
+
+
+class PlaybackSchema(Schema):
+    """A page of listens, newest first; `next` is the URL of the next one."""
+
+    items = nested(ListenSchema, many=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class AnniversarySchema(Schema):
+    """The day in one year, with its top tracks."""
+
+    year = number()
+    count = number()
+    top_tracks = nested(RankedTrackSchema, many=True)
+
+
+class OnThisDaySchema(Schema):
+    """The same day of earlier years with listens, newest first."""
+
+    date = fields.Date(required=True)
+    tz = fields.String(required=True)
+    years = nested(AnniversarySchema, many=True)
+
+
+class MonthSchema(Schema):
+    """A month, 1 to 12."""
+
+    month = number()
+    count = number()
+    listen_time_ms = number()
+
+
+class DaySchema(Schema):
+    """A day."""
+
+    date = fields.Date(required=True)
+    count = number()
+
+
+class WrappedSchema(TotalsSchema):
+    """The year's review."""
+
+    user_id = number()
+    year = number()
+    tz = fields.String(required=True)
+    top_tracks = nested(RankedTrackSchema, many=True)
+    top_primary_artists = nested(RankedArtistSchema, many=True)
+    top_genres = nested(RankedGenreSchema, many=True)
+    months = nested(MonthSchema, many=True)
+    top_month = number(allow_none=True)
+    top_day = nested(DaySchema, allow_none=True)
+    busiest_hour = number(allow_none=True)
+    new_tracks = number()
+    new_primary_artists = number()
+    longest_streak = nested(StreakSchema, allow_none=True)
+    percentile = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The share of the year's other listeners with fewer listens."},
+    )
+
+
+class SharedArtistSchema(ArtistSchema):
+    """A primary artist that both users listened to."""
+
+    counts = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
+
+
+class SharedTrackSchema(Schema):
+    """A track that both users listened to."""
+
+    track_id = fields.String(required=True)
+    track_name = fields.String(required=True)
+    artist_id = fields.String(required=True, allow_none=True)
+    artist_name = fields.String(required=True, allow_none=True)
+    image_url = ImageUrl(required=True)
+    counts = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
+
+
+class ComparisonSchema(Schema):
+    """Two users side by side; counts stand in the order of `users`."""
+
+    users = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
+    window = nested(WindowSchema)
+    similarity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    distinct_shared_primary_artists = number()
+    distinct_shared_tracks = number()
+    shared_primary_artists = nested(SharedArtistSchema, many=True)
+    shared_tracks = nested(SharedTrackSchema, many=True)
+
+
+class PopularitySchema(Schema):
+    """Spotify's popularity at an instant."""
+
+    date = Instant(required=True)
+    popularity = number()
+
+
+class FollowersSchema(Schema):
+    """Followers at an instant."""
+
+    date = Instant(required=True)
+    followers = number()
+
+
+class EntitySchema(Schema):
+    """The listens of a track or an artist."""
+
+    window = nested(WindowSchema)
+    listens = number()
+    listen_time_ms = number()
+    listeners = number()
+    rank = number("Among the audience's, by count; null without listens.", allow_none=True)
+    first_listened_at = Instant(required=True, allow_none=True)
+    last_listened_at = Instant(required=True, allow_none=True)
+    top_listeners = nested(RankedListenerSchema, many=True)
+    popularity = nested(PopularitySchema, many=True)
+
+
+class TrackPageSchema(EntitySchema):
+    """A track."""
+
+    track = nested(TrackSchema)
+
+
+class ArtistProfileSchema(ArtistSchema):
+    """An artist with its genres."""
+
+    genres = fields.List(fields.String(), required=True)
+
+
+class ArtistPageSchema(EntitySchema):
+    """An artist, by its credits."""
+
+    artist = nested(ArtistProfileSchema)
+    top_tracks = nested(RankedTrackSchema, many=True)
+    followers = nested(FollowersSchema, many=True)

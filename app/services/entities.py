@@ -1,0 +1,137 @@
+"""The page of one track, and the page of one artist."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CTE, Select, func, select
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.models import history as tables
+from app.ranking import Ranking
+from app.services import catalogue
+from app.services.listens import Listens, byte_order
+from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
+from app.services.summary import figures
+from app.windows import Window
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """Spotify's popularity, 0 to 100, as read at an instant."""
+
+    date: datetime
+    popularity: int
+
+
+@dataclass(frozen=True)
+class Followers:
+    """Followers on Spotify, as read at an instant."""
+
+    date: datetime
+    followers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtistProfile(catalogue.Artist):
+    """An artist with its genres, in byte order."""
+
+    genres: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The listens of a track or an artist in a window.
+
+    `rank` is its rank by count in the audience's list, None without listens. `popularity` is the whole record, oldest
+    first, whatever the window.
+    """
+
+    window: Window
+    listens: int
+    listen_time_ms: int
+    listeners: int
+    rank: int | None
+    first_listened_at: datetime | None
+    last_listened_at: datetime | None
+    top_listeners: list[RankedListener]
+    popularity: list[Popularity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackPage(Page):
+    """A track."""
+
+    track: catalogue.Track
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtistPage(Page):
+    """An artist, by its credits."""
+
+    artist: ArtistProfile
+    top_tracks: list[RankedTrack]
+    followers: list[Followers]
+
+
+def track_page(session: Session, audience: Audience, window: Window, track_id: str, limit: int) -> TrackPage | None:
+    """A track: its listens, its rank, and who listens to it most. None for an unknown id."""
+    track = catalogue.tracks(session, [track_id]).get(track_id)
+    if track is None:
+        return None
+    listens = Listens(audience, window, track_id=track_id)
+    return TrackPage(
+        track=track,
+        popularity=_popularity(session, tables.TrackPopularity, track_id),
+        **_listened(session, listens, Listens(audience, window, name="all_").by_track, track_id, limit),
+    )
+
+
+def artist_page(session: Session, audience: Audience, window: Window, artist_id: str, limit: int) -> ArtistPage | None:
+    """An artist, by its credits: listens, rank, and the top tracks and listeners. None for an unknown id."""
+    artist = catalogue.artists(session, [artist_id]).get(artist_id)
+    if artist is None:
+        return None
+    genre, record = tables.ArtistGenre, tables.ArtistFollowers
+    genres = session.scalars(select(genre.genre).where(genre.id == artist_id).order_by(byte_order(genre.genre)))
+    followers = session.execute(
+        select(record.date, record.followers).where(record.id == artist_id).order_by(record.date)
+    )
+    listens = Listens(audience, window, artist_id=artist_id)
+    return ArtistPage(
+        artist=ArtistProfile(genres=list(genres), **vars(artist)),
+        top_tracks=rank_tracks(session, listens, Ranking(limit=limit)).rows,
+        popularity=_popularity(session, tables.ArtistPopularity, artist_id),
+        followers=[Followers(*row) for row in followers],
+        **_listened(
+            session, listens, Listens(audience, window, name="all_").by_artist(primary=False), artist_id, limit
+        ),
+    )
+
+
+def _listened(session: Session, listens: Listens, entries: CTE, id_: str, limit: int) -> dict[str, Any]:
+    """What a track's and an artist's page have in common; `entries` are all rows of the list with its `plays`."""
+    own = select(entries.c.plays).where(entries.c.id == id_).scalar_subquery()
+    rank: Select[Any] = select(func.count() + 1).where(entries.c.plays > own)
+    found = figures(
+        session,
+        listens=listens.count(),
+        listen_time_ms=listens.listen_time(),
+        listeners=listens.distinct_listeners(),
+        first_listened_at=listens.first(),
+        last_listened_at=listens.last(),
+        rank=rank,
+    )
+    return found | {
+        "window": listens.window,
+        "rank": found["rank"] if found["listens"] else None,
+        "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
+    }
+
+
+def _popularity(
+    session: Session, table: type[tables.TrackPopularity] | type[tables.ArtistPopularity], id_: str
+) -> list[Popularity]:
+    rows = session.execute(select(table.date, table.popularity).where(table.id == id_).order_by(table.date))
+    return [Popularity(*row) for row in rows]

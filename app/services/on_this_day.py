@@ -1,0 +1,92 @@
+"""The same month and day of earlier years."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Integer, Select, column, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.models.history import History
+from app.services import catalogue
+from app.services.listens import Listens, byte_order, naive
+from app.services.rankings import RankedTrack
+from app.timezones import DAY, first_instant
+from app.today import Today
+from app.windows import MIN_BOUND, Window
+
+TOP = 3
+
+
+@dataclass(frozen=True)
+class Anniversary:
+    """The day in one year: its listens, and its top tracks with rank and share of that day alone."""
+
+    year: int
+    count: int
+    top_tracks: list[RankedTrack]
+
+
+@dataclass(frozen=True)
+class OnThisDay:
+    """The years before `date` in which its month and day has listens, newest first."""
+
+    date: date
+    tz: str
+    years: list[Anniversary]
+
+
+def on_this_day(session: Session, audience: Audience, window: Window, today: Today) -> OnThisDay:
+    """The same month and day of earlier years; 29 February meets leap years alone."""
+    spans = {}
+    for year in range(MIN_BOUND.year, today.date.year):
+        with suppress(ValueError):  # 29 February
+            day = today.date.replace(year=year)
+            spans[year] = (first_instant(day, window.tz), first_instant(day + DAY, window.tz))
+    plays = _plays(Listens(audience, window), spans).cte("plays")
+    ranked = select(
+        plays,
+        func.rank().over(partition_by=plays.c.year, order_by=plays.c.plays.desc()).label("rank"),
+        func.row_number()
+        .over(partition_by=plays.c.year, order_by=(plays.c.plays.desc(), byte_order(plays.c.track_id)))
+        .label("position"),
+        func.sum(plays.c.plays).over(partition_by=plays.c.year).label("all_listens"),
+    ).cte("ranked")
+    rows = session.execute(
+        select(ranked).where(ranked.c.position <= TOP).order_by(ranked.c.year.desc(), ranked.c.position)
+    ).all()
+    tracks = catalogue.tracks(session, list({row.track_id for row in rows}))
+    years: dict[int, Anniversary] = {}
+    for row in rows:
+        track = tracks[row.track_id]
+        anniversary = years.setdefault(row.year, Anniversary(row.year, int(row.all_listens), []))
+        anniversary.top_tracks.append(
+            RankedTrack(
+                rank=row.rank,
+                count=row.plays,
+                listen_time_ms=row.plays * track.duration_ms,
+                share=row.plays / anniversary.count,
+                **vars(track),
+            )
+        )
+    return OnThisDay(today.date, window.tz.key, list(years.values()))
+
+
+def _plays(listens: Listens, spans: dict[int, tuple[datetime, datetime]]) -> Select[int, str, int]:
+    """`year`, `track_id` and `plays`: the listens by track in each year's span."""
+    starts, ends = ([naive(span[side]) for span in spans.values()] for side in (0, 1))
+    span = (
+        func.unnest(
+            literal(list(spans), ARRAY(Integer)), literal(starts, ARRAY(TIMESTAMP)), literal(ends, ARRAY(TIMESTAMP))
+        )
+        .table_valued(column("year", Integer), column("start", TIMESTAMP), column("end", TIMESTAMP), name="span")
+        .render_derived()
+    )
+    return (
+        select(span.c.year, History.track_id, func.count().label("plays"))
+        .join_from(span, History, (History.played_at >= span.c.start) & (History.played_at < span.c.end))
+        .where(*listens.conditions)
+        .group_by(span.c.year, History.track_id)
+    )

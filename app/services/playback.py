@@ -1,0 +1,45 @@
+"""The listens themselves, one by one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.models.history import History
+from app.services import catalogue
+from app.services.listens import Listens, aware
+from app.timezones import timezone
+from app.windows import CUSTOM, Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen(catalogue.Track):
+    """A track, and when it was played."""
+
+    played_at: datetime
+
+
+@dataclass(frozen=True)
+class Playback:
+    """Listens, newest first. `next` is what to give as `before` to go on; None at the end."""
+
+    items: list[Listen]
+    next: datetime | None
+
+
+def history(session: Session, audience: Audience, before: datetime | None, limit: int) -> Playback:
+    """One user's listens, newest first, in pages that hold while listens arrive: those before an instant."""
+    listens = Listens(audience, Window(CUSTOM, None, before, timezone("UTC")))
+    # One more than asked for tells whether there is another page.
+    rows = session.execute(
+        select(History.played_at, History.track_id)
+        .where(*listens.conditions)
+        .order_by(History.played_at.desc())
+        .limit(limit + 1)
+    ).all()
+    page = rows[:limit]
+    tracks = catalogue.tracks(session, [row.track_id for row in page])
+    items = [Listen(played_at=aware(row.played_at), **vars(tracks[row.track_id])) for row in page]
+    return Playback(items, items[-1].played_at if len(rows) > limit else None)

@@ -1,0 +1,91 @@
+"""Listens over time: a series of calendar buckets, and the hours of the week."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.buckets import Unit, bucket_around, buckets, default_unit
+from app.services.listens import Listens, aware, total
+from app.timezones import RESOLUTION
+from app.windows import Window
+
+
+@dataclass(frozen=True)
+class ActivityBucket:
+    """The listens in a half-open span of instants."""
+
+    start: datetime
+    end: datetime
+    count: int
+    listen_time_ms: int
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A series without holes: each bucket begins where the one before it ends."""
+
+    window: Window
+    bucket: Unit
+    buckets: list[ActivityBucket]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Two tables of 7 rows, Monday to Sunday, and 24 columns: listens and listen time in ms by local hour."""
+
+    window: Window
+    count: list[list[int]]
+    listen_time_ms: list[list[int]]
+
+
+def activity(session: Session, audience: Audience, window: Window, bucket: Unit | None) -> Activity:
+    """Listens over time, in calendar buckets of the time zone.
+
+    At an open end the series has the whole bucket of the first or last listen. Without `bucket` it is `day` up to 92
+    days, `month` up to 5 years, else `year`. Raises BucketError where there are more than 10,000 buckets.
+    """
+    listens = Listens(audience, window)
+    start, end = window.start, window.end
+    if start is None or end is None:
+        ends = session.execute(select(listens.first().scalar_subquery(), listens.last().scalar_subquery())).one()
+        if ends[0] is None or ends[1] is None:
+            return Activity(window, bucket or "day", [])
+        first, last = aware(ends[0]), aware(ends[1])
+        bucket = bucket or default_unit(start or first, end or last + RESOLUTION, window.tz)
+        start = start or bucket_around(first, bucket, window.tz).start
+        end = end or bucket_around(last, bucket, window.tz).end
+    bucket = bucket or default_unit(start, end, window.tz)
+    spans = buckets(start, end, bucket, window.tz)
+    groups = listens.by_bucket([span.start for span in spans])
+    found = {row.id: row for row in session.execute(select(groups))}
+    return Activity(
+        window,
+        bucket,
+        [
+            ActivityBucket(span.start, span.end, found[number].plays, found[number].listen_time_ms)
+            if number in found
+            else ActivityBucket(span.start, span.end, 0, 0)
+            for number, span in enumerate(spans, start=1)
+        ],
+    )
+
+
+def clock(session: Session, audience: Audience, window: Window) -> Clock:
+    """Listens by hour of the week, as the local clock shows it."""
+    hours = Listens(audience, window).by_hour
+    found = session.execute(
+        select(
+            hours.c.weekday,
+            hours.c.hour,
+            total(hours.c.plays).label("plays"),
+            total(hours.c.listen_time_ms).label("listen_time_ms"),
+        ).group_by(hours.c.weekday, hours.c.hour)
+    )
+    table = Clock(window, [[0] * 24 for _ in range(7)], [[0] * 24 for _ in range(7)])
+    for row in found:
+        table.count[row.weekday - 1][row.hour] = row.plays
+        table.listen_time_ms[row.weekday - 1][row.hour] = row.listen_time_ms
+    return table

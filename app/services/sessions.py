@@ -1,0 +1,83 @@
+"""Sessions: plays that follow each other without a long gap."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Float, Integer, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.models.history import History, Track
+from app.services.listens import Listens
+from app.services.paging import paged
+from app.windows import Window
+
+
+@dataclass(frozen=True)
+class ListeningSession:
+    """From the start of the first play to the latest end of a play; the duration is in whole ms, rounded down."""
+
+    start: datetime
+    end: datetime
+    listens: int
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of a window: their number, their means (None without sessions), and the longest, then newest."""
+
+    window: Window
+    gap_minutes: int
+    sessions: int
+    mean_listens: float | None
+    mean_duration_ms: float | None
+    longest: list[ListeningSession]
+
+
+def sessions(session: Session, audience: Audience, window: Window, gap_minutes: int, limit: int) -> Sessions:
+    """Listening sessions: one begins where a play starts more than the gap after all plays before have ended."""
+    end = History.played_at + Track.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    plays = (
+        select(
+            History.played_at.label("start"),
+            end.label("end"),
+            func.max(end).over(order_by=History.played_at, rows=(None, -1)).label("ended"),
+        )
+        .join_from(History, Track, Track.id == History.track_id)
+        .where(*Listens(audience, window).conditions)
+        .cte("plays")
+    )
+    # The first play has none before it: a comparison with null, which begins nothing.
+    begins = cast(plays.c.start > plays.c.ended + literal(timedelta(minutes=gap_minutes), INTERVAL), Integer)
+    number = func.sum(func.coalesce(begins, 0)).over(order_by=plays.c.start)
+    numbered = select(plays, number.label("id")).cte("numbered")
+    duration = func.max(numbered.c.end) - func.min(numbered.c.start)
+    found = (
+        select(
+            numbered.c.id,
+            func.min(numbered.c.start).label("start"),
+            func.max(numbered.c.end).label("end"),
+            func.count().label("listens"),
+            cast(func.floor(func.extract("epoch", duration) * 1000), BigInteger).label("duration_ms"),
+        )
+        .group_by(numbered.c.id)
+        .cte("sessions")
+    )
+    longest, whole = paged(
+        session,
+        found,
+        lambda rows: (rows.c.duration_ms.desc(), rows.c.start.desc()),
+        limit,
+        mean_listens=select(cast(func.avg(found.c.listens), Float)),
+        mean_duration_ms=select(cast(func.avg(found.c.duration_ms), Float)),
+    )
+    return Sessions(
+        window,
+        gap_minutes,
+        whole.rows,
+        whole.mean_listens,
+        whole.mean_duration_ms,
+        [ListeningSession(row.start, row.end, row.listens, row.duration_ms) for row in longest],
+    )

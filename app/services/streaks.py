@@ -1,0 +1,62 @@
+"""Streaks: runs of calendar days with a listen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.services.listens import Listens
+from app.today import Today
+from app.windows import Window
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Streak:
+    """A run of days with a listen, both ends included."""
+
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self.end - self.start).days + 1
+
+
+@dataclass(frozen=True)
+class Streaks:
+    """The runs of a window, longest first, then newest."""
+
+    window: Window
+    current: Streak | None
+    longest: Streak | None
+    streaks: list[Streak]
+
+
+def streaks(session: Session, audience: Audience, window: Window, today: Today, limit: int) -> Streaks:
+    """Runs of days with a listen, longest first, then newest. The current one ends today or yesterday."""
+    days = Listens(audience, window).days
+    found = runs(session.scalars(select(days.c.day).order_by(days.c.day)))
+    ranked = sorted(found, key=lambda run: (run.days, run.start), reverse=True)
+    return Streaks(window, current_of(found, today.date), ranked[0] if ranked else None, ranked[:limit])
+
+
+def runs(days: Iterable[date]) -> list[Streak]:
+    """The runs of ascending days, ascending."""
+    found: list[Streak] = []
+    for day in days:
+        if found and found[-1].end + DAY == day:
+            found[-1] = Streak(found[-1].start, day)
+        else:
+            found.append(Streak(day, day))
+    return found
+
+
+def current_of(runs: Iterable[Streak], today: date) -> Streak | None:
+    """The run that ends today or yesterday."""
+    return next((run for run in runs if run.end in (today, today - DAY)), None)

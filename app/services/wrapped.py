@@ -1,0 +1,127 @@
+"""The year's review of one user."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from app.audience import EVERYONE, Audience
+from app.ranking import Ranking
+from app.services.discoveries import firsts, new_artists, new_tracks
+from app.services.listens import Listens
+from app.services.rankings import (
+    RankedArtist,
+    RankedGenre,
+    RankedTrack,
+    top_genres,
+    top_primary_artists,
+    top_tracks,
+)
+from app.services.streaks import Streak, runs
+from app.services.summary import Totals, figures, totals_of
+from app.windows import Window
+
+Key = TypeVar("Key", int, date)
+
+TOP = Ranking(limit=5)
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the year, 1 to 12."""
+
+    month: int
+    count: int
+    listen_time_ms: int
+
+
+@dataclass(frozen=True)
+class Day:
+    """A local day."""
+
+    date: date
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrapped(Totals):
+    """A user's year. Ties go to the earlier month, day, hour or streak.
+
+    `percentile` is the part of the year's other listeners with fewer listens; None where the user has none, or is the
+    year's only listener.
+    """
+
+    user_id: int
+    year: int
+    tz: str
+    top_tracks: list[RankedTrack]
+    top_primary_artists: list[RankedArtist]
+    top_genres: list[RankedGenre]
+    months: list[Month]
+    top_month: int | None
+    top_day: Day | None
+    busiest_hour: int | None
+    new_tracks: int
+    new_primary_artists: int
+    longest_streak: Streak | None
+    percentile: float | None
+
+
+def wrapped(session: Session, audience: Audience, window: Window, year: int) -> Wrapped:
+    """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
+    (user_id,) = audience.user_ids or ()
+    listens = Listens(audience, window)
+    listeners = Listens(EVERYONE, window, name="everyone_").listeners
+    up_to_then = firsts(audience, window)
+    found = figures(
+        session,
+        new_tracks=select(func.count()).select_from(new_tracks(up_to_then, window)),
+        new_primary_artists=select(func.count()).select_from(new_artists(up_to_then, window)),
+        listeners=select(func.count()).select_from(listeners),
+        fewer=select(func.count()).where(listeners.c.plays < listens.count().scalar_subquery()),
+        **totals_of(listens),
+    )
+    others, fewer = found.pop("listeners") - 1, found.pop("fewer")
+    hours = session.execute(select(listens.by_hour)).all()
+    by_day = _counted(hours, lambda row: row.day)
+    streaks = runs(sorted(by_day))
+    top_day = _top(by_day)
+    return Wrapped(
+        user_id=user_id,
+        year=year,
+        tz=window.tz.key,
+        top_tracks=top_tracks(session, audience, window, TOP).rows,
+        top_primary_artists=top_primary_artists(session, audience, window, TOP).rows,
+        top_genres=top_genres(session, audience, window, TOP).rows,
+        months=_months(hours),
+        top_month=_top(_counted(hours, lambda row: row.day.month)),
+        top_day=Day(top_day, by_day[top_day]) if top_day else None,
+        busiest_hour=_top(_counted(hours, lambda row: row.hour)),
+        longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
+        percentile=fewer / others if found["listens"] and others else None,
+        **found,
+    )
+
+
+def _months(hours: Sequence[Row[Any]]) -> list[Month]:
+    months = [[0, 0] for _ in range(12)]
+    for row in hours:
+        months[row.day.month - 1][0] += row.plays
+        months[row.day.month - 1][1] += row.listen_time_ms
+    return [Month(month, count, time) for month, (count, time) in enumerate(months, start=1)]
+
+
+def _counted(hours: Sequence[Row[Any]], key: Callable[[Row[Any]], Key]) -> Counter[Key]:
+    counts: Counter[Key] = Counter()
+    for row in hours:
+        counts[key(row)] += row.plays
+    return counts
+
+
+def _top(counts: Counter[Key]) -> Key | None:
+    """What has the most listens, of equals the first; None without listens."""
+    return max(sorted(counts), key=counts.__getitem__, default=None)
