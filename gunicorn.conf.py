@@ -8,6 +8,7 @@ Flags (`--bind`, `--workers` ...) win over this file.
 
 import gc
 import os
+import signal
 import sys
 
 from dotenv import dotenv_values
@@ -103,10 +104,23 @@ def on_starting(server):
         )
 
 
+STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+
+
 def when_ready(_server):
     # What is loaded by now lives as long as the process. Out of the collector's sight it stays in memory that all
     # workers share, and they end in a tenth of the time.
     gc.freeze()
+    # A worker that is told to stop between its fork and its being ready for signals would miss it, and be waited for
+    # until `graceful_timeout`. So they wait, in either process, until they are heard.
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOPS),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
+    )
+
+
+def post_worker_init(_worker):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def post_fork(server, _worker):

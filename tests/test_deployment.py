@@ -187,6 +187,22 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(start: Callable
     assert answers == [503]
 
 
+def test_it_stops_when_it_is_told_while_a_worker_starts(start: Callable[..., Server], tmp_path: Path) -> None:
+    slowed = tmp_path / "gunicorn.conf.py"
+    slowed.write_text(
+        f"exec(open({str(ROOT / 'gunicorn.conf.py')!r}).read())\n"
+        "import time\n"
+        "quick = post_fork\n"
+        "def post_fork(server, worker):\n"
+        "    time.sleep(1)\n"
+        "    quick(server, worker)\n"
+    )
+    server = start(arguments=("-c", str(slowed)))
+    while "Booting worker" not in server.log() and server.process.poll() is None:
+        time.sleep(0.01)
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("command", "name", "value"),
     [
