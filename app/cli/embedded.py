@@ -127,7 +127,7 @@ class EmbeddedPostgres:
     def remove(self) -> None:
         """Stop the server and delete its data."""
         self.stop()
-        for path in (self.data, self.home / "data.new", self._users.directory):
+        for path in (self.data, self.home / "data.new", self._users.directory, self._socket_directory):
             shutil.rmtree(path, ignore_errors=True)
         (self.home / "lock").unlink(missing_ok=True)
         with suppress(OSError):  # there is more in it
@@ -147,6 +147,8 @@ class EmbeddedPostgres:
         """Keep other starters and stoppers out."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
+            if binaries.is_root():
+                self.home.chmod(0o755)  # the server has to pass through it
             with exclusive(self.home / "lock"):
                 yield
         except OSError as error:

@@ -59,12 +59,12 @@ def test_reset_asks_and_deletes(runner: FlaskCliRunner, unstarted: EmbeddedPostg
     assert not unstarted.data.exists()
 
 
-@pytest.mark.parametrize("command", [["-m", "flask", "embedded", "status"], ["-m", "flask"], ["run.py"]])
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("command", "name", "value", "message"),
     [
-        ("FLASK_RUN_PORT", "http", "FLASK_RUN_PORT must be a whole number from 1 to 65535"),
-        ("SQLALCHEMY_DATABASE_URI", "sqlite://", "SQLALCHEMY_DATABASE_URI must be a PostgreSQL URL"),
+        (["-m", "flask", "embedded", "status"], "FLASK_RUN_PORT", "http", "must be a whole number from 1 to 65535"),
+        (["-m", "flask"], "SQLALCHEMY_DATABASE_URI", "sqlite://", "must be a PostgreSQL URL"),
+        (["run.py"], "SQLALCHEMY_DATABASE_URI", "sqlite://", "must be a PostgreSQL URL"),
     ],
 )
 def test_a_wrong_setting_is_one_line(command: list[str], name: str, value: str, message: str) -> None:
@@ -78,5 +78,5 @@ def test_a_wrong_setting_is_one_line(command: list[str], name: str, value: str, 
     )
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr.startswith(f"Error: {message}")
+    assert result.stderr.startswith(f"Error: {name} {message}")
     assert result.stderr.count("\n") == 1

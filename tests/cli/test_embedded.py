@@ -74,7 +74,7 @@ def test_never_runs_as_root(embedded: EmbeddedPostgres) -> None:
 
 
 def test_takes_any_directory(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / ("deep/" * 40) / "it's, a 'Földer' with $HOME in it")
+    server = EmbeddedPostgres(tmp_path / ("deep/" * 40) / "it's, a 'Földer' (new)")
     try:
         server.start()
         assert ask(server, "SELECT 1") == 1
