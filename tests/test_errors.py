@@ -167,8 +167,8 @@ def test_as_string_is_one_of_six_words(given: str, client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["0", "a", "1,", ",1", "1,,2", ",", "1;2", "1, 2", "1,-2", "+1", "2147483648", "1,99999999999", "\u0661", "1\0", "[1]",
-     "1" * 6000, ",".join(["0"] * 3000)],
+    ["0", "a", "1,", ",1", "1,,2", ",", "1;2", "1, 2", "1,-2", "+1", "2147483648", "1,99999999999", "\u0661", "1\0",
+     "[1]", "1" * 6000, ",".join(["0"] * 3000)],
 )  # fmt: skip
 def test_users_are_user_ids(given: str, client: FlaskClient) -> None:
     for path in (GLOBAL_LIST, "/insights/global/total/listens", "/insights/global/distinct/listeners"):

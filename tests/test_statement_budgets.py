@@ -5,8 +5,15 @@ from flask.testing import FlaskClient
 
 from tests.factories import Platform
 
-USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists"]
-USER_NUMBERS = ["total/listens", "total/listen-time", "distinct/tracks", "distinct/artists", "distinct/primary-artists"]
+USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists", "top/genres"]
+USER_NUMBERS = [
+    "total/listens",
+    "total/listen-time",
+    "distinct/tracks",
+    "distinct/artists",
+    "distinct/primary-artists",
+    "distinct/genres",
+]
 
 LISTS = [
     *(f"/insights/{path}/1" for path in USER_LISTS),
@@ -16,6 +23,21 @@ NUMBERS = [
     *(f"/insights/{path}/1" for path in USER_NUMBERS),
     *(f"/insights/global/{path}" for path in [*USER_NUMBERS, "distinct/listeners"]),
 ]
+# Pages that put several insights together.
+PAGES = [
+    *(f"/insights/{path}/1" for path in ("summary", "activity", "clock", "features", "streaks", "sessions")),
+    *(f"/insights/global/{path}" for path in ("summary", "activity", "clock", "features")),
+    *(f"/insights/{audience}" for audience in ("discoveries/tracks/1", "discoveries/artists/1")),
+    *(f"/insights/global/discoveries/{kind}" for kind in ("tracks", "artists")),
+    "/insights/history/1",
+    "/insights/on-this-day/1",
+    "/insights/wrapped/1/2026",
+    "/insights/compare/1/2",
+    "/insights/tracks/heard",
+    "/insights/artists/heard",
+]
+MOST = 8
+MOST_OF_AN_ARTIST = 9  # its followers and genres beside all that a track's page has
 WINDOWS = [
     {},
     {"range": "this_year", "tz": "America/Havana"},
@@ -72,6 +94,30 @@ def test_a_number_takes_one_statement(
     path: str, window: dict[str, object], client: FlaskClient, statements: list[str]
 ) -> None:
     assert number_of_statements(statements, client, path, window) == 1
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
+    path: str, client: FlaskClient, platform: Platform, statements: list[str]
+) -> None:
+    one, two = platform.user(1), platform.user(2)
+    artist = platform.artist("heard", genres=["pop"])
+    tracks = [platform.track("heard", primary=[artist], features={})]
+    tracks += [platform.track(primary=[platform.artist(genres=["pop", "rock"])], features={}) for _ in range(30)]
+    for user in (one, two):
+        platform.listens(user, tracks[0], 1, day="2025-11-23")
+        platform.listens(user, tracks[0], 1, day="2026-11-22")
+    short = number_of_statements(statements, client, path, {"tz": "UTC"} if "history" not in path else {})
+
+    for number, track in enumerate(tracks):
+        for user in (one, two):
+            platform.listens(user, track, 2, day=f"2026-{1 + number % 11:02}-11")
+            platform.listens(user, track, 1, day=f"{1990 + number}-11-23")
+    # Other parameters, for the answer to the first ones is in the cache.
+    query = {"limit": 50} if "history" in path else {"tz": "Etc/UTC"}
+    long = number_of_statements(statements, client, path, query)
+
+    assert long == short <= (MOST_OF_AN_ARTIST if "artists/heard" in path else MOST)
 
 
 @pytest.mark.parametrize("path", LISTS + NUMBERS)

@@ -83,6 +83,24 @@ def test_only_compare_adds_the_previous_place(client: FlaskClient, platform: Pla
     assert [tuple(row[name] for name in told) for row in rows] == [("new", 1, 2, None, None), ("old", 2, 1, 1, 2)]
 
 
+def test_the_previous_rank_is_by_the_same_measure_and_the_previous_count_is_of_listens(
+    client: FlaskClient, platform: Platform
+) -> None:
+    user = platform.user(1)
+    short, long = platform.track("short", duration_ms=1000), platform.track("long", duration_ms=9000)
+    for track, number in ((short, 2), (long, 1)):
+        platform.listens(user, track, number, day="2026-10-05")
+        platform.listens(user, track, 1, day="2026-11-05")
+
+    query = {"range": "this_month", "compare": "previous", "by": "listen_time"}
+
+    told = ("track_id", "rank", "previous_rank", "previous_count")
+    assert [tuple(row[name] for name in told) for row in client.get(TOP_TRACKS, query_string=query).json] == [
+        ("long", 1, 1, 1),
+        ("short", 2, 2, 2),
+    ]
+
+
 def test_a_listen_counts_once_for_each_credited_artist_in_artists(client: FlaskClient, platform: Platform) -> None:
     one, two, guest = platform.artist("1"), platform.artist("2"), platform.artist("guest")
     platform.listens(platform.user(1), platform.track(primary=[one, two], featured=[guest]), 2)

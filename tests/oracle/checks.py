@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests.utils
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from sqlalchemy import Connection
 from werkzeug.test import TestResponse
 
@@ -30,6 +30,7 @@ def bounded(examples: int) -> Callable[[Any], Any]:
         deadline=None,
         derandomize=FACTOR == 1,
         database=None,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),  # to explain a failure takes minutes
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 

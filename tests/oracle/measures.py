@@ -34,7 +34,7 @@ class Measure(NamedTuple):
 
 
 def _ranked(kind: Kind) -> Measure:
-    by = st.fixed_dictionaries({}, optional={"by": st.sampled_from(("count", "listen_time"))})
+    by = st.sampled_from(({"by": "listen_time"}, {"by": "count"}, {}))
     parameters = st.builds(lambda page, sort: page | sort, pages(), by)
     return Measure(
         f"top/{kind}", partial(top, kind=kind), parameters, lambda asked: len(ranking(asked, kind)), is_ranked=True
@@ -104,20 +104,5 @@ RULES = (
     | OTHER_RULES
 )
 
-# What is not served yet: take a line out, and the tests of that route run.
-NOT_SERVED_YET = {
-    *(rule for rule in RULES if "/top/genres" in rule or "/distinct/genres" in rule),
-    *(rule for rule in RULES if "/discoveries/" in rule),
-    *(rule for rule in RULES if "/summary" in rule),
-    *(rule for rule in RULES if "/activity" in rule),
-    *(rule for rule in RULES if "/clock" in rule),
-    *(rule for rule in RULES if "/features" in rule),
-    "/insights/streaks/<user_id>",
-    "/insights/sessions/<user_id>",
-    "/insights/history/<user_id>",
-    "/insights/on-this-day/<user_id>",
-    "/insights/wrapped/<user_id>/<year>",
-    "/insights/compare/<user_id>/<other_user_id>",
-    "/insights/tracks/<track_id>",
-    "/insights/artists/<artist_id>",
-}
+# What is not served yet: the tests of these rules are left out.
+NOT_SERVED_YET: set[str] = set()
