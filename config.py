@@ -44,7 +44,7 @@ class DatabaseUri(fields.String):
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
-def _integer(default: int, minimum: int, maximum: int) -> fields.Integer:
+def _integer(default: int | None, minimum: int, maximum: int) -> fields.Integer:
     message = f"must be a whole number from {minimum} to {maximum}"
     return fields.Integer(
         load_default=default,
@@ -91,6 +91,10 @@ class SettingsSchema(Schema):
     SECRET_KEY = fields.String(load_default=None)
     FLASK_RUN_PORT = _integer(5001, 1, 65535)
     LOG_LEVEL = _choice("INFO", "DEBUG", "INFO", "WARNING", "ERROR")
+
+    # Read by gunicorn.conf.py, where the default of the first depends on the cache.
+    WEB_CONCURRENCY = _integer(None, 1, 64)
+    GUNICORN_THREADS = _integer(8, 1, 256)
 
     SQLALCHEMY_DATABASE_URI = DatabaseUri(load_default=None)
     DATABASE_POOL_SIZE = _integer(5, 1, 1000)

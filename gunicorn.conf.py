@@ -11,32 +11,23 @@ import os
 import signal
 import sys
 
-from dotenv import dotenv_values
 from gunicorn.glogging import Logger
 
 # By name: gunicorn takes every global here for a setting of its own, and one of those is called `config`.
-from config import DOTENV, SettingsError, load_settings
-
-
-def whole_number(name, default, maximum):
-    """A setting of the server alone, read by the rules of `config.py`."""
-    text = ({**dotenv_values(DOTENV), **os.environ}.get(name) or "").strip() or str(default)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= maximum):
-        raise SettingsError(f"{name} must be a whole number from 1 to {maximum}")
-    return int(text)
-
+from config import SettingsError, load_settings
 
 # Here, before a worker exists: a wrong setting ends the start with one line, and there is nothing to start again.
 try:
     settings = load_settings()
-    # A process of its own has a SimpleCache of its own, and `POST /cache/invalidate` reaches only one of them.
-    # So one worker, until the cache is one that all of them share.
-    workers = whole_number("WEB_CONCURRENCY", 2 if settings["CACHE_TYPE"] == "RedisCache" else 1, 64)
-    # A request waits for the database most of its life and holds one connection: no more threads than the pool has
-    # (DATABASE_POOL_SIZE + DATABASE_MAX_OVERFLOW), or they wait for each other.
-    threads = whole_number("GUNICORN_THREADS", 8, 256)
 except SettingsError as error:
     raise SystemExit(str(error)) from None
+
+# A process of its own has a SimpleCache of its own, and `POST /cache/invalidate` reaches only one of them.
+# So one worker, until the cache is one that all of them share.
+workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] == "RedisCache" else 1)
+# A request waits for the database most of its life and holds one connection: no more threads than the pool has
+# (DATABASE_POOL_SIZE + DATABASE_MAX_OVERFLOW), or they wait for each other.
+threads = settings["GUNICORN_THREADS"]
 
 wsgi_app = "app:create_app()"
 bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from flask import Flask
-from sqlalchemy import Connection, Engine, event
+from flask import Flask, current_app
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from app.extensions import db
 
@@ -36,27 +37,20 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Bind the engine, and bound every transaction."""
-    db.init_app(app)
-    with app.app_context():
-        tune_transactions(db.engine, app.config["DATABASE_STATEMENT_TIMEOUT"])
+    """Bind the engine, and bound every transaction.
 
-
-def tune_transactions(engine: Engine, statement_timeout: float) -> None:
-    """Give every transaction of `engine` its statement timeout (in seconds) and its planner settings.
-
-    SET LOCAL rather than session settings, which would leak to other clients behind a pooler in transaction mode.
-    Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap to
-    read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
+    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
+    mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
+    to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
     look up a few hundred tracks.
     """
-    settings = (
-        f"SET LOCAL statement_timeout = {round(statement_timeout * 1000)}; "
-        "SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1"
-    )
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config)
+    db.init_app(app)
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        cursor = connection.connection.cursor()
-        cursor.execute(settings)
-        cursor.close()
+
+@event.listens_for(db.session, "after_begin")
+def _tune(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    timeout = round(current_app.config["DATABASE_STATEMENT_TIMEOUT"] * 1000)
+    connection.exec_driver_sql(
+        f"SET LOCAL statement_timeout = {timeout}; SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1"
+    )

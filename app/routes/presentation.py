@@ -69,8 +69,8 @@ def _link(page: Page, total: int) -> str:
 
 def _url(changed: dict[str, Any]) -> str:
     """The request's URL, from its path on, with some parameters changed."""
-    given = {name: value for name, value in request.args.items() if value}
-    return f"{quote(request.root_path + request.path)}?{urlencode(given | changed)}"
+    kept = {name: value for name, value in request.args.items() if value and name not in changed}
+    return f"{quote(request.root_path + request.path)}?{urlencode(changed | kept)}"
 
 
 def _duration(milliseconds: int) -> str:

@@ -11,14 +11,15 @@ from app.audience import MAX_GROUP_SIZE, MAX_USER_ID
 from app.timezones import WindowError, quoted, timezone
 from app.windows import MAX_BOUND, MIN_BOUND, parse_bound
 
-# Decimal digits of ASCII, few enough to be read at once: int() takes other scripts, signs, spaces and underscores.
-DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
-def _user_id(text: str) -> int | None:
-    value = int(text) if DIGITS.fullmatch(text) else 0
-    return value if 1 <= value <= MAX_USER_ID else None
+def _whole_number(text: str, minimum: int, maximum: int) -> int | None:
+    """A number in plain digits, within bounds. int() takes other scripts, signs, spaces and underscores, too."""
+    if not re.fullmatch("0*[0-9]{1,20}", text):
+        return None
+    value = int(text.lstrip("0") or "0")
+    return value if minimum <= value <= maximum else None
 
 
 class BoundedInteger(fields.Integer):
@@ -33,11 +34,12 @@ class BoundedInteger(fields.Integer):
             super().__init__(load_default=default, metadata=metadata)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if not DIGITS.fullmatch(value) or not self.minimum <= int(value) <= self.maximum:
+        number = _whole_number(value, self.minimum, self.maximum)
+        if number is None:
             raise ValidationError(
                 f"{self.name} must be a whole number from {self.minimum} to {self.maximum}, not {quoted(value)}"
             )
-        return int(value)
+        return number
 
 
 class Flag(fields.Boolean):
@@ -70,7 +72,7 @@ class UserId(fields.Integer):
     """A user's id in the path."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        user_id = _user_id(value)
+        user_id = _whole_number(value, 1, MAX_USER_ID)
         if user_id is None:
             raise ValidationError(f"{self.name} must be from 1 to {MAX_USER_ID}, not {quoted(value)}")
         return user_id
@@ -80,7 +82,7 @@ class UserIds(fields.String):
     """A set of user ids, comma separated."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        user_ids = {_user_id(part) for part in value.split(",")}
+        user_ids = {_whole_number(part, 1, MAX_USER_ID) for part in value.split(",")}
         if None in user_ids:
             raise ValidationError(
                 f"users must be user ids from 1 to {MAX_USER_ID}, comma separated, not {quoted(value)}"

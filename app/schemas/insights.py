@@ -85,11 +85,11 @@ class PlaceSchema(Schema):
     )
 
 
-class RankedTrackSchema(PlaceSchema, TrackSchema):
+class RankedTrackSchema(TrackSchema, PlaceSchema):
     """A track in a ranked list."""
 
 
-class RankedArtistSchema(PlaceSchema, ArtistSchema):
+class RankedArtistSchema(ArtistSchema, PlaceSchema):
     """An artist in a ranked list."""
 
 

@@ -1,0 +1,175 @@
+"""Health, readiness, and what happens where the database is not as it has to be."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, create_engine, make_url, text
+
+from app import create_app
+from app.models.base import Base
+from app.models.history import History
+from config import load_settings
+
+
+@pytest.fixture
+def own_database(server_url: str) -> Iterator[str]:
+    """A database that a test may break."""
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS songswap_broken"))
+        connection.execute(text("CREATE DATABASE songswap_broken"))
+    yield make_url(server_url).set(database="songswap_broken").render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE songswap_broken WITH (FORCE)"))
+    admin.dispose()
+
+
+def service_on(url: str, **settings: str) -> FlaskClient:
+    return create_app(load_settings({"SQLALCHEMY_DATABASE_URI": url} | settings)).test_client()
+
+
+def write(url: str, *statements: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_health_touches_nothing(client: FlaskClient, statements: list[str]) -> None:
+    assert client.get("/health").json == {"status": "ok"}
+    assert statements == []
+
+
+def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str]) -> None:
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json["checks"]["database"] == answer.json["checks"]["schema"] == "ok"
+    assert len(statements) == 1
+
+
+def test_a_missing_table_is_named_and_answers_are_503_until_it_is_back(own_database: str) -> None:
+    write(own_database, 'ALTER TABLE "History" RENAME TO elsewhere')
+    client = service_on(own_database)
+    ready = client.get("/ready")
+    assert ready.status_code == 503
+    assert '"History"' in ready.json["checks"]["schema"]
+    refused = client.get("/insights/total/listens/1")
+    assert refused.status_code == 503
+    assert "History" not in refused.text  # no driver text
+    assert refused.headers["Cache-Control"] == "no-store"
+    write_back = create_engine(own_database)
+    with write_back.begin() as connection:
+        connection.execute(text('ALTER TABLE elsewhere RENAME TO "History"'))
+    write_back.dispose()
+    assert client.get("/ready").status_code == 200
+    assert client.get("/insights/total/listens/1").json == 0
+
+
+def test_a_missing_column_is_named(own_database: str) -> None:
+    write(own_database, 'ALTER TABLE "Tracks" DROP COLUMN duration_ms')
+    ready = service_on(own_database).get("/ready")
+    assert ready.status_code == 503
+    assert ready.json["checks"]["schema"] == 'missing or not readable: column "Tracks".duration_ms'
+
+
+def test_a_table_that_may_not_be_read_is_named(own_database: str) -> None:
+    write(
+        own_database,
+        "DROP ROLE IF EXISTS songswap_reader",
+        "CREATE ROLE songswap_reader LOGIN",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO songswap_reader",
+        'REVOKE SELECT ON "ArtistGenres" FROM songswap_reader',
+    )
+    reader = make_url(own_database).set(username="songswap_reader").render_as_string(hide_password=False)
+    try:
+        client = service_on(reader)
+        assert '"ArtistGenres"' in client.get("/ready").json["checks"]["schema"]
+        assert client.get("/insights/total/listens/1").json == 0
+        assert client.get("/insights/distinct/genres/1").status_code == 503
+    finally:
+        write(own_database, "DROP OWNED BY songswap_reader", "DROP ROLE songswap_reader")
+
+
+def test_an_unreachable_database_is_a_503_and_the_process_stays_up() -> None:
+    client = service_on(f"postgresql://postgres@127.0.0.1:{closed_port()}/nowhere")
+    ready = client.get("/ready")
+    assert ready.status_code == 503
+    assert ready.json["checks"]["database"] == "cannot be reached"
+    refused = client.get("/insights/global/top/tracks")
+    assert refused.status_code == 503
+    assert refused.json["error"] == refused.json["detail"] == "The database cannot be reached"
+    assert client.get("/health").status_code == 200
+
+
+def test_cut_connections_are_replaced(own_database: str, server_url: str) -> None:
+    write(own_database)
+    client = service_on(own_database, CACHE_TYPE="NullCache")
+    assert client.get("/insights/total/listens/1").status_code == 200
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'songswap_broken'")
+        )
+    admin.dispose()
+    assert client.get("/insights/total/listens/1").status_code == 200
+
+
+def test_a_query_that_runs_too_long_is_a_503(own_database: str) -> None:
+    write(own_database)
+    client = service_on(own_database, DATABASE_STATEMENT_TIMEOUT="0.2")
+    blocker = create_engine(own_database)
+    with blocker.begin() as connection:
+        connection.execute(text('LOCK TABLE "History" IN ACCESS EXCLUSIVE MODE'))
+        refused = client.get("/insights/total/listens/1")
+    blocker.dispose()
+    assert refused.status_code == 503
+    assert refused.json["detail"] == "The database took too long to answer"
+
+
+def test_the_service_cannot_write(own_database: str) -> None:
+    write(own_database)
+    app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": own_database}))
+    from app.extensions import db
+
+    with app.app_context(), pytest.raises(Exception, match="read-only transaction"):
+        db.session.execute(text('DELETE FROM "History"'))
+
+
+def test_deletes_cascade_in_the_database_and_in_the_orm(platform: Any, connection: Connection) -> None:
+    user, artist = platform.user(), platform.artist(genres=["pop"])
+    track = platform.track(primary=[artist], images=[(64, 64, "u")], preview="p", features={})
+    other = platform.track(primary=[artist])
+    platform.listens(user, track, 2)
+    platform.listens(user, other, 1)
+    platform.session.refresh(track)
+    platform.session.delete(track)
+    platform.session.flush()
+    assert platform.session.query(History).count() == 1
+    for table in Base.metadata.tables.values():
+        for key in table.foreign_keys:
+            assert (key.ondelete, key.onupdate) == ("CASCADE", "CASCADE"), key
+
+
+def test_every_answer_has_a_request_id(client: FlaskClient) -> None:
+    assert client.get("/health", headers={"X-Request-ID": "abc-1.2_3"}).headers["X-Request-ID"] == "abc-1.2_3"
+    for given in ("", "a b", "ü", "x" * 129):
+        made = client.get("/nowhere", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+        assert made != given
+        assert len(made) == 32
+
+
+def test_two_apps_in_one_process_do_not_share_an_engine(app: Flask, own_database: str) -> None:
+    write(own_database, "INSERT INTO \"Users\" VALUES (1, 'a', 'a', 'a')")
+    assert service_on(own_database).get("/insights/total/listens/1").json == 0
