@@ -1,12 +1,17 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 from flask import Flask
 
 from app.extensions import apifairy
 
 VERSION = "1.0.0"
+
+# Real answers by path; a test makes them and compares.
+EXAMPLES = Path(__file__).parent / "examples.json"
 
 Operation = dict[str, Any]
 
@@ -37,10 +42,13 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
     # Relative, so that "Try it out" works under whatever address the document was fetched from.
     document["servers"] = [{"url": "/"}]
     document["paths"]["/docs"] = {"get": DOCS_PAGE}
-    for path in document["paths"].values():
-        for operation in path.values():
+    examples = orjson.loads(EXAMPLES.read_bytes())
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
             _place_parameters(operation)
             _name_media_types(operation)
+        if path in examples:
+            operations["get"]["responses"]["200"]["content"]["application/json"]["example"] = examples[path]
     return document
 
 

@@ -1,10 +1,8 @@
 """A real PostgreSQL for the suite, and a service on it whose every write is rolled back after each test."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +29,7 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield str(load_settings({"SQLALCHEMY_DATABASE_URI": given})["SQLALCHEMY_DATABASE_URI"])
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="songswap-test-") as directory,
-        EmbeddedPostgres(Path(directory) / "postgres", {"fsync": "off"}) as server,
-    ):
+    with EmbeddedPostgres.temporary({"fsync": "off"}) as server:
         yield server.uri("postgres")
 
 

@@ -68,6 +68,15 @@ class Platform:
             self.add(tables.TrackFeatures(id=track.id, **(FEATURES | features)))
         return track
 
+    def popularity(self, of: tables.Track | tables.Artist, date: str, popularity: int) -> None:
+        """What Spotify thought of a track or an artist at an instant in UTC."""
+        table = tables.TrackPopularity if isinstance(of, tables.Track) else tables.ArtistPopularity
+        self.add(table(id=of.id, date=datetime.fromisoformat(date), popularity=popularity))
+
+    def followers(self, artist: tables.Artist, date: str, followers: int) -> None:
+        """An artist's followers at an instant in UTC."""
+        self.add(tables.ArtistFollowers(id=artist.id, date=datetime.fromisoformat(date), followers=followers))
+
     def listen(self, user: tables.User, track: tables.Track, at: str | datetime) -> tables.History:
         """One listen, at an instant in UTC: `2026-01-31T18:30` or a datetime."""
         instant = datetime.fromisoformat(at) if isinstance(at, str) else at

@@ -21,7 +21,7 @@ NUMBER = Scalar(type="integer", minimum=0, examples=[28093])
 LISTEN_TIME = Scalar(
     oneOf=[
         {"type": "integer", "minimum": 0, "description": "Milliseconds."},
-        {"type": "string", "pattern": r"^\\d+d \\d+h \\d+m \\d+s$", "description": "With `as_string`."},
+        {"type": "string", "pattern": "^[0-9]+d [0-9]+h [0-9]+m [0-9]+s$", "description": "With `as_string`."},
     ],
     examples=[2427251701000, "28093d 4h 35m 1s"],
 )

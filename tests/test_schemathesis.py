@@ -1,0 +1,53 @@
+"""Schemathesis over the whole OpenAPI document: no request that it thinks of makes the service break its word."""
+
+from contextlib import suppress
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.factories import Platform
+from tests.test_examples import fill
+
+PROMISES = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+def test_the_service_keeps_its_word(app: Flask, platform: Platform, mode: GenerationMode) -> None:
+    fill(platform)
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) > 40
+    for operation in operations:
+
+        @settings(
+            max_examples=12,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def keeps_its_word(case: schemathesis.Case) -> None:
+            # Its WSGI transport does not decompress.
+            case.call_and_validate(checks=PROMISES, headers={"Accept-Encoding": "identity"})
+
+        with suppress(Unsatisfiable):  # nothing can be wrong with a request that takes nothing
+            keeps_its_word()
