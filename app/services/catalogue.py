@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.models import history as tables
-from app.services.listens import among, byte_order
+from app.services.expressions import among, byte_order
 
 
 @dataclass(frozen=True)

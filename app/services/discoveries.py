@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CTE, func, select
+from sqlalchemy import CTE, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import ArtistTrack
+from app.models.history import ArtistTrack, History
 from app.ranking import Page
 from app.services import catalogue
-from app.services.listens import Listens, byte_order, naive, total
+from app.services.expressions import byte_order, naive, total
+from app.services.listens import Listens, Relation
 from app.services.listing import Listing
 from app.services.paging import paged
 from app.windows import Window
@@ -37,55 +39,72 @@ class DiscoveredArtist(catalogue.Artist, Discovery):
 
 def discovered_tracks(session: Session, audience: Audience, window: Window, page: Page) -> Listing[DiscoveredTrack]:
     """Tracks whose first listen ever lies in the window, newest first, then by id."""
-    found, rows = _page(session, new_tracks(firsts(audience, window), window), page)
+    new = New(audience, window)
+    found, rows = _page(session, new.tracks, new.by_track, page)
     tracks = catalogue.tracks(session, list(found))
-    return Listing([DiscoveredTrack(**vars(tracks[id_]), **vars(new)) for id_, new in found.items()], rows)
+    return Listing([DiscoveredTrack(**vars(tracks[id_]), **vars(entry)) for id_, entry in found.items()], rows)
 
 
 def discovered_artists(session: Session, audience: Audience, window: Window, page: Page) -> Listing[DiscoveredArtist]:
     """Primary artists whose first listen ever lies in the window, newest first, then by id."""
-    found, rows = _page(session, new_artists(firsts(audience, window), window), page)
+    new = New(audience, window)
+    found, rows = _page(session, new.artists, new.by_artist, page)
     artists = catalogue.artists(session, list(found))
-    return Listing([DiscoveredArtist(**vars(artists[id_]), **vars(new)) for id_, new in found.items()], rows)
+    return Listing([DiscoveredArtist(**vars(artists[id_]), **vars(entry)) for id_, entry in found.items()], rows)
 
 
-def firsts(audience: Audience, window: Window) -> CTE:
-    """The tracks listened to up to the window's end, and when first.
+class New:
+    """What was new in a window.
 
-    What was new in the window has all its listens up to there in the window: they are counted in the same pass.
+    What was first listened to in the window has all its listens up to the window's end in the window. So the listens up
+    to there are counted and dated in one pass.
     """
-    return Listens(audience, replace(window, start=None)).by_track_with_first
 
-
-def new_tracks(firsts: CTE, window: Window) -> CTE:
-    """`id`, `plays`, `listen_time_ms` and `first` of the tracks that were new in the window."""
-    query = select(firsts)
-    if window.start is not None:
-        query = query.where(firsts.c.first >= naive(window.start))
-    return query.cte("new_tracks")
-
-
-def new_artists(firsts: CTE, window: Window) -> CTE:
-    """`id`, `plays`, `listen_time_ms` and `first` of the primary artists that were new in the window."""
-    first = func.min(firsts.c.first)
-    query = (
-        select(
-            ArtistTrack.artist_id.label("id"),
-            total(firsts.c.plays).label("plays"),
-            total(firsts.c.listen_time_ms).label("listen_time_ms"),
-            first.label("first"),
+    def __init__(self, audience: Audience, window: Window) -> None:
+        self.start = window.start
+        listens = Listens(audience, replace(window, start=None))
+        self.firsts = (
+            select(History.track_id, func.count().label("plays"), func.min(History.played_at).label("first"))
+            .where(*listens.conditions)
+            .group_by(History.track_id)
+            .cte("firsts")
         )
-        .join_from(firsts, ArtistTrack, ArtistTrack.track_id == firsts.c.id)
-        .where(ArtistTrack.is_primary)
-        .group_by(ArtistTrack.artist_id)
+        tracks = select(self.firsts.c.track_id.label("id"), self.firsts).subquery()
+        artists = (
+            select(ArtistTrack.artist_id.label("id"), self.firsts)
+            .join_from(self.firsts, ArtistTrack, ArtistTrack.track_id == self.firsts.c.track_id)
+            .where(ArtistTrack.is_primary)
+            .cte("firsts_of_artists")
+        )
+        self.by_track = Relation(tracks, "new_track")
+        self.by_artist = Relation(artists, "new_artist")
+
+    @property
+    def tracks(self) -> CTE:
+        """`id`, `plays` and `first` of the tracks that were new."""
+        return self._new(self.by_track).cte("new_tracks")
+
+    @property
+    def artists(self) -> CTE:
+        """`id`, `plays` and `first` of the primary artists that were new."""
+        return self._new(self.by_artist).cte("new_artists")
+
+    def _new(self, relation: Relation) -> Select[Any]:
+        parts = relation.parts.c
+        first = func.min(parts.first)
+        query = select(parts.id, total(parts.plays).label("plays"), first.label("first")).group_by(parts.id)
+        return query if self.start is None else query.having(first >= naive(self.start))
+
+
+def _page(session: Session, new: CTE, relation: Relation, page: Page) -> tuple[dict[str, Discovery], int]:
+    found = paged(
+        session,
+        new,
+        lambda rows: (rows.c.first.desc(), byte_order(rows.c.id)),
+        page.limit,
+        page.offset,
+        extend=relation.times_of,
     )
-    if window.start is not None:
-        query = query.having(first >= naive(window.start))
-    return query.cte("new_artists")
-
-
-def _page(session: Session, new: CTE, page: Page) -> tuple[dict[str, Discovery], int]:
-    found = paged(session, new, lambda rows: (rows.c.first.desc(), byte_order(rows.c.id)), page.limit, page.offset)
     return {
         row.id: Discovery(count=row.plays, listen_time_ms=row.listen_time_ms, first_listened_at=row.first)
         for row in found.page

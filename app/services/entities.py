@@ -11,7 +11,8 @@ from app.audience import Audience
 from app.models import history as tables
 from app.ranking import Ranking
 from app.services import catalogue
-from app.services.listens import Listens, byte_order
+from app.services.expressions import byte_order
+from app.services.listens import Listens
 from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
 from app.services.summary import figures
 from app.windows import Window
@@ -84,7 +85,7 @@ def track_page(session: Session, audience: Audience, window: Window, track_id: s
     return TrackPage(
         track=track,
         popularity=_popularity(session, tables.TrackPopularity, track_id),
-        **_listened(session, listens, Listens(audience, window, name="all_").by_track, track_id, limit),
+        **_listened(session, listens, Listens(audience, window, name="all_").by_track.counts, track_id, limit),
     )
 
 
@@ -104,9 +105,7 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
         top_tracks=rank_tracks(session, listens, Ranking(limit=limit)).rows,
         popularity=_popularity(session, tables.ArtistPopularity, artist_id),
         followers=[Followers(*row) for row in followers],
-        **_listened(
-            session, listens, Listens(audience, window, name="all_").by_artist(primary=False), artist_id, limit
-        ),
+        **_listened(session, listens, Listens(audience, window, name="all_").by_artist.counts, artist_id, limit),
     )
 
 

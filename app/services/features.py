@@ -1,18 +1,21 @@
 """The audio features of what was listened to, each track weighted by its listens."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Float, Select, case, cast, column, func, select
+from sqlalchemy import CTE, ColumnElement, Float, Integer, Row, Select, case, cast, column, func, select, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import TrackFeatures
-from app.services.listens import Listens, element, total
+from app.services.expressions import element, total
+from app.services.listens import Listens
 from app.windows import Window
 
 BINS = 10
+TINY = 1e-150
 KEYS = 12
 MINOR, MAJOR = 0, 1
 
@@ -74,52 +77,68 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
             _plays_where(featured, featured.c.mode == MINOR).label("minor"),
         ).select_from(featured)
     ).one()
-    found = {row.number: row for row in session.execute(_profile(featured))}
+    profile: dict[int, list[Row[Any]]] = {}
+    for row in session.execute(_profile(featured)):
+        profile.setdefault(row.number, []).append(row)
     return Features(
         window,
         counts.listens,
         counts.with_features / counts.listens if counts.listens else 0.0,
-        {name: _feature(found.get(number)) for number, name in enumerate(RANGES, start=1)},
+        {name: _feature(profile.get(number, [])) for number, name in enumerate(RANGES, start=1)},
         [getattr(counts, f"key_{key}") for key in range(KEYS)],
         {"major": counts.major, "minor": counts.minor},
     )
 
 
 def _profile(featured: CTE) -> Select[Any]:
-    """A row for each feature, by its `number` in RANGES from 1. Two passes: the spread is about the mean."""
+    """A row for each bin of each feature that has a value; `number` is the feature's place in RANGES, from 1.
+
+    Two passes, for the spread is about the mean: one over the tracks, one over their features one by one.
+    """
+    weight = cast(func.sum(featured.c.plays), Float)
+    means = select(
+        array([_unless_tiny(func.sum(featured.c.plays * featured.c[name])) / weight for name in RANGES]).label("means")
+    ).cte("means")
     value = (
         func.unnest(array([featured.c[name] for name in RANGES]))
         .table_valued(column("value", Float), with_ordinality="number", joins_implicitly=True, name="feature")
         .render_derived()
     )
     valued = select(featured.c.plays, value.c.number, value.c.value).cte("valued")
-    weight = cast(func.sum(valued.c.plays), Float)
-    means = (
-        select(valued.c.number, (func.sum(valued.c.plays * valued.c.value) / weight).label("mean"))
-        .group_by(valued.c.number)
-        .cte("means")
-    )
-    low, high = (element(ends, Float(), valued.c.number) for ends in zip(*RANGES.values(), strict=True))
+    number = valued.c.number
+    low, high = (element(ends, Float(), number) for ends in zip(*RANGES.values(), strict=True))
     bin_ = func.least(func.greatest(func.floor((valued.c.value - low) / (high - low) * BINS), 0), BINS - 1)
+    mean = means.c.means[number]
     return (
         select(
-            valued.c.number,
-            means.c.mean,
-            func.sqrt(func.sum(valued.c.plays * func.power(valued.c.value - means.c.mean, 2)) / weight).label("stddev"),
+            number,
+            cast(bin_, Integer).label("bin"),
+            mean.label("mean"),
+            total(valued.c.plays).label("plays"),
+            func.sum(valued.c.plays * func.power(_unless_tiny(valued.c.value - mean), 2)).label("squares"),
             func.min(valued.c.value).label("min"),
             func.max(valued.c.value).label("max"),
-            array([_plays_where(valued, bin_ == number) for number in range(BINS)]).label("histogram"),
         )
-        .join_from(valued, means, means.c.number == valued.c.number)
-        .group_by(valued.c.number, means.c.mean)
+        .join_from(valued, means, true())
+        .group_by(number, bin_, mean)
     )
+
+
+def _unless_tiny(value: ColumnElement[Any]) -> ColumnElement[float]:
+    """A number, 0 where it is so small that PostgreSQL refuses to divide or square it: "out of range: underflow"."""
+    return case((func.abs(value) < TINY, 0.0), else_=cast(value, Float))
 
 
 def _plays_where(relation: CTE, condition: ColumnElement[bool]) -> ColumnElement[int]:
     return total(case((condition, relation.c.plays), else_=0))
 
 
-def _feature(row: Any | None) -> Feature:
-    if row is None:
-        return Feature(None, None, None, None, [0] * BINS)
-    return Feature(row.mean, row.stddev, row.min, row.max, row.histogram)
+def _feature(bins: list[Row[Any]]) -> Feature:
+    """A feature from its bins."""
+    histogram = [0] * BINS
+    for row in bins:
+        histogram[row.bin] = row.plays
+    if not bins:
+        return Feature(None, None, None, None, histogram)
+    spread = math.sqrt(math.fsum(row.squares for row in bins) / sum(histogram))
+    return Feature(bins[0].mean, spread, min(row.min for row in bins), max(row.max for row in bins), histogram)

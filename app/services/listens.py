@@ -1,87 +1,65 @@
-"""Relations: the listens of an audience in a window, summed up by track, artist, genre or listener.
+"""The listens that a measure is about, and what they are by track, artist, genre, listener and time.
 
-Every relation is a SQLAlchemy selectable with the columns `id`, `plays` (a number of listens) and `listen_time_ms`.
-Measures are written over these relations alone, so that what a relation reads is its own affair.
+Measures are written over these selectables alone, so that what they read is their own affair.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    ColumnElement,
-    Date,
-    Integer,
-    Interval,
-    Select,
-    SQLColumnExpression,
-    any_,
-    cast,
-    distinct,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Select, cast, distinct, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
-from sqlalchemy.sql.elements import Grouping
-from sqlalchemy.types import TypeEngine
 
 from app.audience import Audience
-from app.clocks import Step, clock_steps, day_steps
+from app.clocks import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track
+from app.services.expressions import among, local_time, naive, total
 from app.windows import Window
 
 
-def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
-    """The sum of a column as a bigint: PostgreSQL sums bigints to a numeric. 0 over no rows."""
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+class Relation:
+    """Listens by something.
 
+    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows. Summing
+    up listen times wants the catalogue's durations, and so a look at every track: what needs only counts, or the times
+    of a few ids, asks for no more.
+    """
 
-def naive(instant: datetime) -> datetime:
-    """An instant as the platform's tables hold it: in UTC, without saying so."""
-    return instant.astimezone(UTC).replace(tzinfo=None)
+    def __init__(self, parts: FromClause, name: str) -> None:
+        self.parts = parts
+        self.name = name
 
+    @cached_property
+    def counts(self) -> CTE:
+        """`id` and `plays`."""
+        parts = self.parts.c
+        return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
 
-def aware(instant: datetime) -> datetime:
-    """An instant of the platform's tables, in UTC and saying so."""
-    return instant.replace(tzinfo=UTC)
+    @cached_property
+    def times(self) -> CTE:
+        """`id`, `plays` and `listen_time_ms`."""
+        return self._times().cte(self.name + "_times")
 
+    def times_of(self, rows: CTE) -> CTE:
+        """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
+        return self._times().join(rows, rows.c.id == self.parts.c.id).cte(self.name + "_times_of")
 
-def byte_order(column: SQLColumnExpression[str]) -> ColumnElement[str]:
-    """Text compared byte by byte, whatever the database's own collation."""
-    return column.collate("C")
-
-
-def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a column is one of the values: one array, so that the statement's text is the same for any number."""
-    one = literal(values[0], column.type) if len(values) == 1 else any_(literal(list(values), ARRAY(column.type)))
-    condition: ColumnElement[bool] = column == one
-    return condition
-
-
-def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> ColumnElement[Any]:
-    """The value at an index, from 1, of values that are sent along."""
-    # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
-    values_array: Any = Grouping(literal(list(values), ARRAY(type_)))
-    chosen: ColumnElement[Any] = values_array[index]
-    return chosen
-
-
-def local_time(instant: Any, steps: Sequence[Step]) -> ColumnElement[datetime]:
-    """What a clock of the given steps shows at an instant: a naive timestamp."""
-    starts = [naive(step.start) for step in steps if step.start]
-    number = func.width_bucket(instant, literal(starts, ARRAY(TIMESTAMP))) + 1 if starts else literal(1)
-    return cast(instant + element([step.offset for step in steps], Interval(), number), TIMESTAMP)
+    def _times(self) -> Select[Any]:
+        parts = self.parts.c
+        times = total(parts.plays * Track.duration_ms)
+        return (
+            select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
+            .join_from(self.parts, Track, Track.id == parts.track_id)
+            .group_by(parts.id)
+        )
 
 
 class Listens:
     """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
 
-    Each relation is one CTE, made once: the parts of a statement that need the same relation share it. `name` goes
-    before the names of the CTEs, where one statement has two audiences.
+    Each selectable is made once: the parts of a statement that need the same one share it. `name` goes before the names
+    of the CTEs, where one statement has two audiences.
     """
 
     def __init__(
@@ -132,87 +110,62 @@ class Listens:
         )
 
     @cached_property
-    def by_track(self) -> CTE:
+    def credits(self) -> CTE:
+        """`artist_id`, `is_primary`, `track_id` and `plays`: the tracks listened to with each of their artists."""
+        return (
+            select(ArtistTrack.artist_id, ArtistTrack.is_primary, self.plays)
+            .join_from(self.plays, ArtistTrack, ArtistTrack.track_id == self.plays.c.track_id)
+            .cte(self.name + "credits")
+        )
+
+    @cached_property
+    def by_track(self) -> Relation:
         """The listens by track."""
-        plays = self.plays.c
-        return (
-            select(plays.track_id.label("id"), plays.plays, (plays.plays * Track.duration_ms).label("listen_time_ms"))
-            .join_from(self.plays, Track, Track.id == plays.track_id)
-            .cte(self.name + "by_track")
-        )
+        parts = select(self.plays.c.track_id.label("id"), self.plays).subquery()
+        return Relation(parts, self.name + "by_track")
 
     @cached_property
-    def by_track_with_first(self) -> CTE:
-        """The listens by track, with `first`: the instant of the first of them."""
-        firsts = (
-            select(History.track_id, func.count().label("plays"), func.min(History.played_at).label("first"))
-            .where(*self.conditions)
-            .group_by(History.track_id)
-            .cte(self.name + "firsts")
-        )
-        return (
-            select(
-                firsts.c.track_id.label("id"),
-                firsts.c.plays,
-                (firsts.c.plays * Track.duration_ms).label("listen_time_ms"),
-                firsts.c.first,
-            )
-            .join_from(firsts, Track, Track.id == firsts.c.track_id)
-            .cte(self.name + "by_track_with_first")
-        )
-
-    def by_artist(self, *, primary: bool) -> CTE:
-        """The listens by credited artist, or by primary artist: one of several counts in full for each."""
-        tracks = self.by_track.c
-        credits = (
-            select(ArtistTrack.artist_id.label("id"), *_sums(self.by_track))
-            .join_from(self.by_track, ArtistTrack, ArtistTrack.track_id == tracks.id)
-            .group_by(ArtistTrack.artist_id)
-        )
-        return (credits.where(ArtistTrack.is_primary) if primary else credits).cte(self.name + "by_artist")
+    def by_artist(self) -> Relation:
+        """The listens by credited artist: one of several counts in full for each."""
+        parts = select(self.credits.c.artist_id.label("id"), self.credits).subquery()
+        return Relation(parts, self.name + "by_artist")
 
     @cached_property
-    def by_genre(self) -> CTE:
+    def by_primary_artist(self) -> Relation:
+        """The listens by primary artist: one of several counts in full for each."""
+        parts = select(self.credits.c.artist_id.label("id"), self.credits).where(self.credits.c.is_primary).subquery()
+        return Relation(parts, self.name + "by_primary_artist")
+
+    @cached_property
+    def by_genre(self) -> Relation:
         """The listens by genre: a listen counts once for each distinct genre of its primary artists."""
-        tracks = self.by_track.c
-        genres = (
-            select(ArtistTrack.track_id, ArtistGenre.genre)
+        parts = (
+            select(ArtistGenre.genre.label("id"), self.credits.c.track_id, self.credits.c.plays)
             .distinct()
-            .join_from(self.by_track, ArtistTrack, ArtistTrack.track_id == tracks.id)
-            .join(ArtistGenre, ArtistGenre.id == ArtistTrack.artist_id)
-            .where(ArtistTrack.is_primary)
-            .cte(self.name + "track_genres")
+            .join_from(self.credits, ArtistGenre, ArtistGenre.id == self.credits.c.artist_id)
+            .where(self.credits.c.is_primary)
+            .cte(self.name + "genres")
         )
-        return (
-            select(genres.c.genre.label("id"), *_sums(self.by_track))
-            .join_from(genres, self.by_track, tracks.id == genres.c.track_id)
-            .group_by(genres.c.genre)
-            .cte(self.name + "by_genre")
-        )
+        return Relation(parts, self.name + "by_genre")
 
     @cached_property
-    def listeners(self) -> CTE:
-        """`id` and `plays`: the listens by user, without a look at the catalogue."""
-        return (
-            select(History.user_id.label("id"), func.count().label("plays"))
-            .where(*self.conditions)
-            .group_by(History.user_id)
-            .cte(self.name + "listeners")
-        )
-
-    @cached_property
-    def by_listener(self) -> CTE:
+    def by_listener(self) -> Relation:
         """The listens by user."""
-        return self._by(History.user_id.label("id"))
+        parts = (
+            select(History.user_id.label("id"), History.track_id, literal(1).label("plays"))
+            .where(*self.conditions)
+            .subquery()
+        )
+        return Relation(parts, self.name + "by_listener")
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
-        """The listens by bucket; `id` counts the buckets that begin at the given instants from 1."""
+        """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""
         bucket = func.width_bucket(History.played_at, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
-        return self._by(bucket.label("id"))
+        return self._by(bucket.label("number"))
 
     @cached_property
     def by_hour(self) -> CTE:
-        """The listens by day and by hour of the local clock: `day` is a date, `weekday` 1 on Monday, `hour` 0 to 23."""
+        """`day`, a local date, `weekday`, 1 on Monday, and `hour`, 0 to 23; with `plays` and `listen_time_ms`."""
         shown = local_time(History.played_at, clock_steps(self.window.tz))
         day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)
         return self._by(
@@ -223,15 +176,28 @@ class Listens:
 
     @cached_property
     def days(self) -> CTE:
-        """`day`, a date: the local days with a listen."""
+        """`day`, a local date: the days with a listen."""
         day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
 
+    @property
+    def durations(self) -> FromClause:
+        """`id` and `duration_ms` of the tracks listened to."""
+        if self.audience.user_ids is None:
+            return select(Track.id, Track.duration_ms).subquery()
+        # A user plays a track many times: it is looked up once.
+        return (
+            select(Track.id, Track.duration_ms)
+            .join_from(self.plays, Track, Track.id == self.plays.c.track_id)
+            .cte(self.name + "durations")
+        )
+
     def _by(self, *keys: ColumnElement[Any]) -> CTE:
         """The listens grouped by the labelled keys."""
+        tracks = self.durations
         return (
-            select(*keys, func.count().label("plays"), total(Track.duration_ms).label("listen_time_ms"))
-            .join_from(History, Track, Track.id == History.track_id)
+            select(*keys, func.count().label("plays"), total(tracks.c.duration_ms).label("listen_time_ms"))
+            .join_from(History, tracks, tracks.c.id == History.track_id)
             .where(*self.conditions)
             .group_by(*keys)
             .cte(self.name + "groups")
@@ -251,32 +217,13 @@ class Listens:
 
     def listen_time(self) -> Select[int]:
         """The listen time in ms, 0 where there is none: one row, one column."""
-        return select(total(self.by_track.c.listen_time_ms))
-
-    def distinct_tracks(self) -> Select[int]:
-        """The number of tracks listened to: one row, one column."""
-        return select(func.count()).select_from(self.plays)
-
-    def distinct_artists(self, *, primary: bool) -> Select[int]:
-        """The number of credited artists listened to, or of primary ones: one row, one column."""
-        artists = select(func.count(distinct(ArtistTrack.artist_id))).join_from(
-            self.plays, ArtistTrack, ArtistTrack.track_id == self.plays.c.track_id
-        )
-        return artists.where(ArtistTrack.is_primary) if primary else artists
-
-    def distinct_genres(self) -> Select[int]:
-        """The number of genres of the primary artists listened to: one row, one column."""
-        return (
-            select(func.count(distinct(ArtistGenre.genre)))
-            .join_from(self.plays, ArtistTrack, ArtistTrack.track_id == self.plays.c.track_id)
-            .join(ArtistGenre, ArtistGenre.id == ArtistTrack.artist_id)
-            .where(ArtistTrack.is_primary)
-        )
+        return select(total(self.by_track.times.c.listen_time_ms))
 
     def distinct_listeners(self) -> Select[int]:
         """The number of users with a listen: one row, one column."""
         return select(func.count(distinct(History.user_id))).where(*self.conditions)
 
 
-def _sums(relation: CTE) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return total(relation.c.plays).label("plays"), total(relation.c.listen_time_ms).label("listen_time_ms")
+def number_of(rows: CTE) -> Select[int]:
+    """The number of rows: one row, one column."""
+    return select(func.count()).select_from(rows)

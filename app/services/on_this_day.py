@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
-from app.services.listens import Listens, byte_order, naive
+from app.services.expressions import byte_order, naive
+from app.services.listens import Listens
 from app.services.rankings import RankedTrack
 from app.timezones import DAY, first_instant
 from app.today import Today

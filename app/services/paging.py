@@ -1,10 +1,12 @@
 """One page of a relation, and figures of the whole of it, in one statement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, func, select, true
+from sqlalchemy import CTE, ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
+
+from app.services.listens import number_of
 
 
 class Paged(NamedTuple):
@@ -20,16 +22,20 @@ def paged(
     order: Callable[[CTE], Sequence[ColumnElement[Any]]],
     limit: int,
     offset: int = 0,
-    **figures: Select[Any],
+    extend: Callable[[CTE], CTE] | None = None,
+    figures: Mapping[str, Select[Any]] | None = None,
 ) -> Paged:
     """`limit` rows of a relation after the first `offset`; the relation has the column `id`, `order` its total order.
 
-    The figures are there for a page beyond the end, too: the page is joined to them, not they to the page.
+    `extend` gives `listen_time_ms` by `id` for the rows on the page. The figures are there for a page beyond the end,
+    too: the page is joined to them, not they to the page.
     """
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
-    counted = {"rows": select(func.count()).select_from(relation), **figures}
+    counted = {"rows": number_of(relation), **(figures or {})}
     whole = select(*(figure.scalar_subquery().label(name) for name, figure in counted.items())).cte("whole")
-    found = session.execute(
-        select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order(page))
-    ).all()
+    query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order(page))
+    if extend is not None:
+        more = extend(page)
+        query = query.add_columns(more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
+    found = session.execute(query).all()
     return Paged([row for row in found if row.id is not None], found[0])

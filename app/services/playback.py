@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
-from app.services.listens import Listens, aware
+from app.services.expressions import aware
+from app.services.listens import Listens
 from app.timezones import timezone
 from app.windows import CUSTOM, Window
 

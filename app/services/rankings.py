@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, String, func, select
+from sqlalchemy import CTE, ColumnElement, Select, String, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.ranking import Ranking, SortBy
 from app.services import catalogue
 from app.services.catalogue import Artist, Track
-from app.services.listens import Listens, among, byte_order, total
+from app.services.expressions import among, byte_order, total
+from app.services.listens import Listens, Relation
 from app.services.listing import Listing
 from app.services.paging import paged
 from app.windows import Window
@@ -72,20 +74,20 @@ def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ra
 
 def top_artists(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedArtist]:
     """Top artists: a listen counts once for each credited artist."""
-    return _rank_artists(session, Listens(audience, window), ranking, primary=False)
+    return _rank_artists(session, Listens(audience, window), ranking, lambda listens: listens.by_artist)
 
 
 def top_primary_artists(
     session: Session, audience: Audience, window: Window, ranking: Ranking
 ) -> Listing[RankedArtist]:
     """Top primary artists: a listen counts once for each primary artist."""
-    return _rank_artists(session, Listens(audience, window), ranking, primary=True)
+    return _rank_artists(session, Listens(audience, window), ranking, lambda listens: listens.by_primary_artist)
 
 
 def top_genres(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedGenre]:
     """Top genres: a listen counts once for each distinct genre of its primary artists."""
     places, rows = _rank(session, Listens(audience, window), ranking, lambda listens: listens.by_genre)
-    return Listing([RankedGenre(genre=genre, **vars(place)) for genre, place in places.items()], rows)
+    return Listing(named_genres(places), rows)
 
 
 def top_listeners(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedListener]:
@@ -96,47 +98,96 @@ def top_listeners(session: Session, audience: Audience, window: Window, ranking:
 def rank_tracks(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedTrack]:
     """The tracks of some listens."""
     places, rows = _rank(session, listens, ranking, lambda listens: listens.by_track)
-    tracks = catalogue.tracks(session, list(places))
-    return Listing([RankedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], rows)
+    return Listing(named_tracks(session, places), rows)
 
 
 def rank_listeners(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedListener]:
     """The users of some listens."""
     places, rows = _rank(session, listens, ranking, _by_listener, disjoint=_by_listener)
+    return Listing(named_listeners(session, places), rows)
+
+
+def named_tracks(session: Session, places: dict[str, Place]) -> list[RankedTrack]:
+    """The places of tracks, with what the catalogue knows of them."""
+    tracks = catalogue.tracks(session, list(places))
+    return [RankedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()]
+
+
+def named_artists(session: Session, places: dict[str, Place]) -> list[RankedArtist]:
+    """The places of artists, with what the catalogue knows of them."""
+    artists = catalogue.artists(session, list(places))
+    return [RankedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()]
+
+
+def named_genres(places: dict[str, Place]) -> list[RankedGenre]:
+    """The places of genres."""
+    return [RankedGenre(genre=genre, **vars(place)) for genre, place in places.items()]
+
+
+def named_listeners(session: Session, places: dict[int, Place]) -> list[RankedListener]:
+    """The places of users, with their names."""
     names = catalogue.usernames(session, list(places))
-    return Listing(
-        [RankedListener(user_id=id_, username=names[id_], **vars(place)) for id_, place in places.items()], rows
+    return [RankedListener(user_id=id_, username=names[id_], **vars(place)) for id_, place in places.items()]
+
+
+def first_rows(relation: Relation, limit: int) -> Select[Any]:
+    """`[id, count, listen time]` of the first rows by count, in order, as JSON, null without any: one row, one column.
+
+    So that one statement can tell the heads of several lists.
+    """
+    counts = relation.counts
+    first = (
+        select(counts)
+        .order_by(counts.c.plays.desc(), _in_order(counts.c.id))
+        .limit(limit)
+        .cte(relation.name + "_first")
     )
+    times = relation.times_of(first)
+    row = func.json_build_array(first.c.id, first.c.plays, times.c.listen_time_ms)
+    in_order = aggregate_order_by(row, first.c.plays.desc(), _in_order(first.c.id))
+    return select(func.json_agg(in_order)).join_from(first, times, times.c.id == first.c.id)
 
 
-def _by_listener(listens: Listens) -> CTE:
+def first_places(rows: list[list[Any]] | None, all_listens: int) -> dict[Any, Place]:
+    """The places of `first_rows` by id, in order."""
+    counts = [count for _, count, _ in rows or ()]
+    return {
+        id_: Place(rank=counts.index(count) + 1, count=count, listen_time_ms=listen_time_ms, share=count / all_listens)
+        for id_, count, listen_time_ms in rows or ()
+    }
+
+
+def _by_listener(listens: Listens) -> Relation:
     return listens.by_listener
 
 
-def _rank_artists(session: Session, listens: Listens, ranking: Ranking, *, primary: bool) -> Listing[RankedArtist]:
-    places, rows = _rank(session, listens, ranking, lambda listens: listens.by_artist(primary=primary))
-    artists = catalogue.artists(session, list(places))
-    return Listing([RankedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], rows)
+def _rank_artists(
+    session: Session, listens: Listens, ranking: Ranking, relation: Callable[[Listens], Relation]
+) -> Listing[RankedArtist]:
+    places, rows = _rank(session, listens, ranking, relation)
+    return Listing(named_artists(session, places), rows)
 
 
 def _rank(
     session: Session,
     listens: Listens,
     ranking: Ranking,
-    relation: Callable[[Listens], CTE],
-    disjoint: Callable[[Listens], CTE] = lambda listens: listens.by_track,
+    relation: Callable[[Listens], Relation],
+    disjoint: Callable[[Listens], Relation] = lambda listens: listens.by_track,
 ) -> tuple[dict[Any, Place], int]:
     """The places on one page by id, in order, and the number of rows over all pages.
 
-    `disjoint` is a relation that has each listen in one row alone: what the shares are parts of.
+    `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
+    entries = relation(listens)
     found = paged(
         session,
-        _ranked(relation(listens), ranking.by),
+        _ranked(entries, ranking.by),
         lambda rows: (rows.c.rank, _in_order(rows.c.id)),
         ranking.limit,
         ranking.offset,
-        all_listens=select(total(_measure(disjoint(listens), ranking.by))),
+        extend=entries.times_of if ranking.by is SortBy.COUNT else None,
+        figures={"all_listens": select(total(_measure(disjoint(listens), ranking.by)))},
     )
     previous: dict[Any, Previous] = {}
     if ranking.compare:
@@ -154,9 +205,9 @@ def _rank(
     }, found.whole.rows
 
 
-def _ranked(entries: CTE, by: SortBy) -> CTE:
+def _ranked(entries: Relation, by: SortBy) -> CTE:
     rank = func.rank().over(order_by=_measure(entries, by).desc()).label("rank")
-    return select(entries, rank).cte("ranked")
+    return select(_rows(entries, by), rank).cte("ranked")
 
 
 def _previous(session: Session, ranked: CTE, ids: list[Any]) -> dict[Any, Previous]:
@@ -164,8 +215,12 @@ def _previous(session: Session, ranked: CTE, ids: list[Any]) -> dict[Any, Previo
     return {row.id: Previous(row.rank, row.plays) for row in rows}
 
 
-def _measure(relation: CTE, by: SortBy) -> ColumnElement[int]:
-    return relation.c.plays if by is SortBy.COUNT else relation.c.listen_time_ms
+def _rows(relation: Relation, by: SortBy) -> CTE:
+    return relation.counts if by is SortBy.COUNT else relation.times
+
+
+def _measure(relation: Relation, by: SortBy) -> ColumnElement[int]:
+    return relation.counts.c.plays if by is SortBy.COUNT else relation.times.c.listen_time_ms
 
 
 def _share(row: Any, all_listens: int, by: SortBy) -> float:

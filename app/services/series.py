@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
-from app.services.listens import Listens, aware, total
+from app.services.expressions import aware, total
+from app.services.listens import Listens
 from app.timezones import RESOLUTION
 from app.windows import Window
 
@@ -60,7 +61,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     bucket = bucket or default_unit(start, end, window.tz)
     spans = buckets(start, end, bucket, window.tz)
     groups = listens.by_bucket([span.start for span in spans])
-    found = {row.id: row for row in session.execute(select(groups))}
+    found = {row.number: row for row in session.execute(select(groups))}
     return Activity(
         window,
         bucket,

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import History, Track
+from app.models.history import History
 from app.services.listens import Listens
 from app.services.paging import paged
 from app.windows import Window
@@ -38,16 +38,18 @@ class Sessions:
 
 def sessions(session: Session, audience: Audience, window: Window, gap_minutes: int, limit: int) -> Sessions:
     """Listening sessions: one begins where a play starts more than the gap after all plays before have ended."""
-    end = History.played_at + Track.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    listens = Listens(audience, window)
+    tracks = listens.durations
+    end = History.played_at + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
     plays = (
         select(
             History.played_at.label("start"),
             end.label("end"),
             func.max(end).over(order_by=History.played_at, rows=(None, -1)).label("ended"),
         )
-        .join_from(History, Track, Track.id == History.track_id)
-        .where(*Listens(audience, window).conditions)
-        .cte("plays")
+        .join_from(History, tracks, tracks.c.id == History.track_id)
+        .where(*listens.conditions)
+        .cte("ends")
     )
     # The first play has none before it: a comparison with null, which begins nothing.
     begins = cast(plays.c.start > plays.c.ended + literal(timedelta(minutes=gap_minutes), INTERVAL), Integer)
@@ -70,8 +72,10 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
         found,
         lambda rows: (rows.c.duration_ms.desc(), rows.c.start.desc()),
         limit,
-        mean_listens=select(cast(func.avg(found.c.listens), Float)),
-        mean_duration_ms=select(cast(func.avg(found.c.duration_ms), Float)),
+        figures={
+            "mean_listens": select(cast(func.avg(found.c.listens), Float)),
+            "mean_duration_ms": select(cast(func.avg(found.c.duration_ms), Float)),
+        },
     )
     return Sessions(
         window,

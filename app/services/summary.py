@@ -1,30 +1,31 @@
 """A page's numbers in one call."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.ranking import Ranking
-from app.services.listens import Listens
+from app.services.listens import Listens, number_of
 from app.services.rankings import (
+    Place,
     RankedArtist,
     RankedGenre,
     RankedListener,
     RankedTrack,
-    top_genres,
-    top_listeners,
-    top_primary_artists,
-    top_tracks,
+    first_places,
+    first_rows,
+    named_artists,
+    named_genres,
+    named_listeners,
+    named_tracks,
 )
 from app.services.streaks import current_of, runs
 from app.today import Today
 from app.windows import Window
-
-FIRST = Ranking(limit=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +70,37 @@ class GlobalSummary(Summary):
     top_listener: RankedListener | None
 
 
-def totals_of(listens: Listens) -> dict[str, Select[Any]]:
-    """A query for each of the totals and distincts, by its name in `Totals`: each one row, one column."""
-    return {
+def overview(
+    session: Session, listens: Listens, limit: int, **more: Select[Any]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
+    """The totals and distincts by their names in `Totals`, the results of `more`, and the heads of the lists by count.
+
+    All in one statement, so that what they share is read once. Each of `more` has one row and one column.
+    """
+    totals = {
         "listens": listens.count(),
         "listen_time_ms": listens.listen_time(),
-        "distinct_tracks": listens.distinct_tracks(),
-        "distinct_artists": listens.distinct_artists(primary=False),
-        "distinct_primary_artists": listens.distinct_artists(primary=True),
-        "distinct_genres": listens.distinct_genres(),
+        "distinct_tracks": number_of(listens.plays),
+        "distinct_artists": number_of(listens.by_artist.counts),
+        "distinct_primary_artists": number_of(listens.by_primary_artist.counts),
+        "distinct_genres": number_of(listens.by_genre.counts),
     }
+    heads = {
+        "tracks": first_rows(listens.by_track, limit),
+        "primary_artists": first_rows(listens.by_primary_artist, limit),
+        "genres": first_rows(listens.by_genre, limit),
+    }
+    found = figures(session, **totals, **heads, **more)
+    return (
+        {name: found[name] for name in totals},
+        {name: found[name] for name in more},
+        {name: first_places(found[name], found["listens"]) for name in heads},
+    )
 
 
 def figures(session: Session, **queries: Select[Any]) -> dict[str, Any]:
     """The results of queries of one row and one column, in one statement."""
-    row: Row[Any] = session.execute(
-        select(*(query.scalar_subquery().label(name) for name, query in queries.items()))
-    ).one()
+    row = session.execute(select(*(query.scalar_subquery().label(name) for name, query in queries.items()))).one()
     return dict(row._mapping)
 
 
@@ -101,39 +116,38 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),
-        **figures(session, **_figures(listens)),
-        **_tops(session, audience, window),
+        **_summary(session, listens)[0],
     )
 
 
 def global_summary(session: Session, audience: Audience, window: Window) -> GlobalSummary:
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
     listens = Listens(audience, window)
-    found = figures(
+    summary, more = _summary(
         session,
-        active_days=select(func.count()).select_from(listens.days),
+        listens,
+        active_days=number_of(listens.days),
         distinct_listeners=listens.distinct_listeners(),
-        **_figures(listens),
+        listener=first_rows(listens.by_listener, 1),
     )
-    return GlobalSummary(
-        top_listener=_first(top_listeners(session, audience, window, FIRST).rows),
-        **found,
-        **_tops(session, audience, window),
-    )
+    top = named_listeners(session, first_places(more.pop("listener"), summary["listens"]))
+    return GlobalSummary(top_listener=_first(top), **more, **summary)
 
 
-def _figures(listens: Listens) -> dict[str, Select[Any]]:
-    return totals_of(listens) | {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
-
-
-def _tops(session: Session, audience: Audience, window: Window) -> dict[str, Any]:
-    return {
-        "window": window,
-        "top_track": _first(top_tracks(session, audience, window, FIRST).rows),
-        "top_primary_artist": _first(top_primary_artists(session, audience, window, FIRST).rows),
-        "top_genre": _first(top_genres(session, audience, window, FIRST).rows),
+def _summary(session: Session, listens: Listens, **more: Select[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What all summaries have, by its name in `Summary`, and the results of `more`."""
+    ends = {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
+    totals, found, heads = overview(session, listens, 1, **ends, **more)
+    summary = totals | {
+        "window": listens.window,
+        "first_listen_at": found.pop("first_listen_at"),
+        "last_listen_at": found.pop("last_listen_at"),
+        "top_track": _first(named_tracks(session, heads["tracks"])),
+        "top_primary_artist": _first(named_artists(session, heads["primary_artists"])),
+        "top_genre": _first(named_genres(heads["genres"])),
     }
+    return summary, found
 
 
-def _first(rows: list[Any]) -> Any:
+def _first(rows: Sequence[Any]) -> Any:
     return rows[0] if rows else None

@@ -4,7 +4,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.services.listens import Listens
+from app.services.listens import Listens, number_of
 from app.windows import Window
 
 
@@ -20,22 +20,22 @@ def total_listen_time(session: Session, audience: Audience, window: Window) -> i
 
 def distinct_tracks(session: Session, audience: Audience, window: Window) -> int:
     """The number of different tracks listened to."""
-    return _number(session, Listens(audience, window).distinct_tracks())
+    return _number(session, number_of(Listens(audience, window).plays))
 
 
 def distinct_artists(session: Session, audience: Audience, window: Window) -> int:
     """The number of different credited artists listened to."""
-    return _number(session, Listens(audience, window).distinct_artists(primary=False))
+    return _number(session, number_of(Listens(audience, window).by_artist.counts))
 
 
 def distinct_primary_artists(session: Session, audience: Audience, window: Window) -> int:
     """The number of different primary artists listened to."""
-    return _number(session, Listens(audience, window).distinct_artists(primary=True))
+    return _number(session, number_of(Listens(audience, window).by_primary_artist.counts))
 
 
 def distinct_genres(session: Session, audience: Audience, window: Window) -> int:
     """The number of different genres of the primary artists listened to."""
-    return _number(session, Listens(audience, window).distinct_genres())
+    return _number(session, number_of(Listens(audience, window).by_genre.counts))
 
 
 def distinct_listeners(session: Session, audience: Audience, window: Window) -> int:

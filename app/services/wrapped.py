@@ -10,24 +10,23 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
-from app.ranking import Ranking
-from app.services.discoveries import firsts, new_artists, new_tracks
-from app.services.listens import Listens
+from app.services.discoveries import New
+from app.services.listens import Listens, number_of
 from app.services.rankings import (
     RankedArtist,
     RankedGenre,
     RankedTrack,
-    top_genres,
-    top_primary_artists,
-    top_tracks,
+    named_artists,
+    named_genres,
+    named_tracks,
 )
 from app.services.streaks import Streak, runs
-from app.services.summary import Totals, figures, totals_of
+from app.services.summary import Totals, overview
 from app.windows import Window
 
 Key = TypeVar("Key", int, date)
 
-TOP = Ranking(limit=5)
+TOP = 5
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,16 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
     listens = Listens(audience, window)
-    listeners = Listens(EVERYONE, window, name="everyone_").listeners
-    up_to_then = firsts(audience, window)
-    found = figures(
+    listeners = Listens(EVERYONE, window, name="everyone_").by_listener.counts
+    new = New(audience, window)
+    totals, found, heads = overview(
         session,
-        new_tracks=select(func.count()).select_from(new_tracks(up_to_then, window)),
-        new_primary_artists=select(func.count()).select_from(new_artists(up_to_then, window)),
-        listeners=select(func.count()).select_from(listeners),
+        listens,
+        TOP,
+        new_tracks=number_of(new.tracks),
+        new_primary_artists=number_of(new.artists),
+        listeners=number_of(listeners),
         fewer=select(func.count()).where(listeners.c.plays < listens.count().scalar_subquery()),
-        **totals_of(listens),
     )
     others, fewer = found.pop("listeners") - 1, found.pop("fewer")
     hours = session.execute(select(listens.by_hour)).all()
@@ -94,15 +94,16 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         user_id=user_id,
         year=year,
         tz=window.tz.key,
-        top_tracks=top_tracks(session, audience, window, TOP).rows,
-        top_primary_artists=top_primary_artists(session, audience, window, TOP).rows,
-        top_genres=top_genres(session, audience, window, TOP).rows,
+        top_tracks=named_tracks(session, heads["tracks"]),
+        top_primary_artists=named_artists(session, heads["primary_artists"]),
+        top_genres=named_genres(heads["genres"]),
         months=_months(hours),
         top_month=_top(_counted(hours, lambda row: row.day.month)),
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
         busiest_hour=_top(_counted(hours, lambda row: row.hour)),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=fewer / others if found["listens"] and others else None,
+        percentile=fewer / others if totals["listens"] and others else None,
+        **totals,
         **found,
     )
 

@@ -1,0 +1,54 @@
+"""SQL expressions that the measures share."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, any_, cast, func, literal
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.types import TypeEngine
+
+from app.clocks import Step
+
+
+def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
+    """The sum of a column as a bigint: PostgreSQL sums bigints to a numeric. 0 over no rows."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def naive(instant: datetime) -> datetime:
+    """An instant as the platform's tables hold it: in UTC, without saying so."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(instant: datetime) -> datetime:
+    """An instant of the platform's tables, in UTC and saying so."""
+    return instant.replace(tzinfo=UTC)
+
+
+def byte_order(column: SQLColumnExpression[str]) -> ColumnElement[str]:
+    """Text compared byte by byte, whatever the database's own collation."""
+    return column.collate("C")
+
+
+def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of the values: one array, so that the statement's text is the same for any number."""
+    one = literal(values[0], column.type) if len(values) == 1 else any_(literal(list(values), ARRAY(column.type)))
+    condition: ColumnElement[bool] = column == one
+    return condition
+
+
+def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> ColumnElement[Any]:
+    """The value at an index, from 1, of values that are sent along."""
+    # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
+    values_array: Any = Grouping(literal(list(values), ARRAY(type_)))
+    chosen: ColumnElement[Any] = values_array[index]
+    return chosen
+
+
+def local_time(instant: Any, steps: Sequence[Step]) -> ColumnElement[datetime]:
+    """What a clock of the given steps shows at an instant: a naive timestamp."""
+    starts = [naive(step.start) for step in steps if step.start]
+    number = func.width_bucket(instant, literal(starts, ARRAY(TIMESTAMP))) + 1 if starts else literal(1)
+    return cast(instant + element([step.offset for step in steps], Interval(), number), TIMESTAMP)
