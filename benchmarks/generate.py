@@ -32,7 +32,8 @@ STEPS = {
     """,
     "artist images": """
         INSERT INTO "ArtistImages"
-        SELECT 'artist' || lpad(to_hex(a), 16, '0'), size, size, 'https://images.example.com/artist/' || a || '/' || size
+        SELECT 'artist' || lpad(to_hex(a), 16, '0'), size, size,
+            'https://images.example.com/artist/' || a || '/' || size
         FROM generate_series(0, :artists - 1) a, unnest(ARRAY[64, 300, 640]) size
     """,
     "tracks": """
@@ -75,17 +76,22 @@ STEPS = {
     "listens": """
         INSERT INTO "History" (user_id, played_at, track_id)
         WITH sizes AS (
-            SELECT u, CASE WHEN u = 1 THEN :listens / 200 ELSE 1 END AS fixed,
-                CASE WHEN u = 1 THEN 0 ELSE exp(1.1 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())) END AS weight
+            SELECT u,
+                CASE WHEN u = 1 THEN :listens / 200 ELSE 1 END AS fixed,
+                CASE WHEN u = 1 THEN 0
+                    ELSE exp(1.1 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))
+                END AS weight
             FROM generate_series(1, :users) u
         ), shares AS (
-            SELECT u, (fixed + weight / sum(weight) OVER () * (:listens - sum(fixed) OVER ()))::int AS listens FROM sizes
+            SELECT u, (fixed + weight / sum(weight) OVER () * (:listens - sum(fixed) OVER ()))::int AS listens
+            FROM sizes
         )
         SELECT u, played_at, 'track' || lpad(to_hex(track::int), 17, '0')
         FROM (
             SELECT u, timestamp '2023-11-01' + (i + random()) * (interval '1095 days' / listens) AS played_at,
                 CASE WHEN random() < 0.6
-                    THEN (hashint8(u * 1000003::bigint + floor(150 * random() ^ 2)::bigint)::bigint + 2147483648) % :tracks
+                    THEN (hashint8(u * 1000003::bigint + floor(150 * random() ^ 2)::bigint)::bigint + 2147483648)
+                        % :tracks
                     ELSE floor(:tracks * random() ^ 3)
                 END AS track
             FROM shares, generate_series(0, listens - 1) i

@@ -29,7 +29,9 @@ def test_day_steps_tell_the_day(tz, instant):
     assert (instant + step_at(day_steps(tz), instant).offset).date() == local_date(instant, tz)
 
 
-@pytest.mark.parametrize("name", ["America/St_Johns", "America/Havana", "Pacific/Apia", "Africa/Cairo", "Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    "name", ["America/St_Johns", "America/Havana", "Pacific/Apia", "Africa/Cairo", "Asia/Kathmandu"]
+)
 def test_steps_hold_around_every_change(name):
     tz = timezone(name)
     for change in clock_steps(tz)[1:]:

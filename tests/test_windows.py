@@ -237,7 +237,7 @@ def test_the_window_before_this_is_the_last_and_the_one_that_was_this_then(momen
 
 
 @settings(deadline=None, max_examples=200)
-@given(zones, st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.integers(1, 3660))  # noqa: DTZ001
+@given(zones, st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.integers(1, 3660))
 def test_the_days_before_are_as_many(tz, now, count):
     window = Window.named(f"{count}d", tz, now.replace(tzinfo=UTC))
     before = window.previous()

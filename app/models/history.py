@@ -109,7 +109,7 @@ class TrackPopularity(Base):
 
 
 class TrackFeatures(Base):
-    """Spotify's audio features of a track: 0 to 1; loudness in dB, tempo in BPM, key by pitch class, mode 1 is major."""
+    """Spotify's audio features of a track: 0 to 1; loudness in dB, tempo in BPM, key by pitch class, mode 1 major."""
 
     __tablename__ = "TrackFeatures"
 
