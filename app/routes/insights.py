@@ -5,8 +5,9 @@ from flask import Blueprint
 from app.routes.measures import Insights
 from app.routes.presentation import keyset_pages, listen_time
 from app.schemas import insights as lists
-from app.schemas import pages
+from app.schemas import pages, patterns
 from app.schemas import parameters as takes
+from app.schemas.windows import InWindow
 from app.services import insights_service as service
 
 insights_bp = Blueprint("insights", __name__, url_prefix="/insights")
@@ -19,18 +20,18 @@ add("/top/primary-artists", service.top_primary_artists, takes.RankedInWindow, l
 add("/top/genres", service.top_genres, takes.RankedInWindow, lists.RankedGenreSchema(many=True))
 add("/discoveries/tracks", service.discovered_tracks, takes.PagesInWindow, lists.DiscoveredTrackSchema(many=True))
 add("/discoveries/artists", service.discovered_artists, takes.PagesInWindow, lists.DiscoveredArtistSchema(many=True))
-add("/total/listens", service.total_listens, takes.InWindow, lists.NUMBER)
+add("/total/listens", service.total_listens, InWindow, lists.NUMBER)
 add("/total/listen-time", listen_time(service.total_listen_time), takes.ListenTimeInWindow, lists.LISTEN_TIME)
-add("/distinct/tracks", service.distinct_tracks, takes.InWindow, lists.NUMBER)
-add("/distinct/artists", service.distinct_artists, takes.InWindow, lists.NUMBER)
-add("/distinct/primary-artists", service.distinct_primary_artists, takes.InWindow, lists.NUMBER)
-add("/distinct/genres", service.distinct_genres, takes.InWindow, lists.NUMBER)
+add("/distinct/tracks", service.distinct_tracks, InWindow, lists.NUMBER)
+add("/distinct/artists", service.distinct_artists, InWindow, lists.NUMBER)
+add("/distinct/primary-artists", service.distinct_primary_artists, InWindow, lists.NUMBER)
+add("/distinct/genres", service.distinct_genres, InWindow, lists.NUMBER)
 add("/summary", service.user_summary, takes.TodayInWindow, pages.UserSummarySchema())
-add("/activity", service.activity, takes.ActivityInWindow, pages.ActivitySchema())
-add("/clock", service.clock, takes.InWindow, pages.ClockSchema())
-add("/streaks", service.streaks, takes.StreaksInWindow, pages.StreaksSchema())
-add("/sessions", service.sessions, takes.SessionsInWindow, pages.SessionsSchema())
-add("/features", service.features, takes.InWindow, pages.FeaturesSchema())
+add("/activity", service.activity, takes.ActivityInWindow, patterns.ActivitySchema())
+add("/clock", service.clock, InWindow, patterns.ClockSchema())
+add("/streaks", service.streaks, takes.StreaksInWindow, patterns.StreaksSchema())
+add("/sessions", service.sessions, takes.SessionsInWindow, patterns.SessionsSchema())
+add("/features", service.features, InWindow, patterns.FeaturesSchema())
 add("/history", keyset_pages(service.history), takes.Before, pages.PlaybackSchema())
 add("/on-this-day", service.on_this_day, takes.OnDay, pages.OnThisDaySchema())
 add("/wrapped", service.wrapped, takes.InYear, pages.WrappedSchema(), more="/<year>")

@@ -5,8 +5,9 @@ from flask import Blueprint
 from app.routes.measures import Insights
 from app.routes.presentation import listen_time
 from app.schemas import insights as lists
-from app.schemas import pages
+from app.schemas import pages, patterns
 from app.schemas import parameters as takes
+from app.schemas.windows import InWindow
 from app.services import insights_global_service as service
 
 insights_global_bp = Blueprint("insights_global", __name__, url_prefix="/insights/global")
@@ -20,14 +21,14 @@ add("/top/genres", service.top_genres, takes.RankedInWindow, lists.RankedGenreSc
 add("/top/listeners", service.top_listeners, takes.RankedInWindow, lists.RankedListenerSchema(many=True))
 add("/discoveries/tracks", service.discovered_tracks, takes.PagesInWindow, lists.DiscoveredTrackSchema(many=True))
 add("/discoveries/artists", service.discovered_artists, takes.PagesInWindow, lists.DiscoveredArtistSchema(many=True))
-add("/total/listens", service.total_listens, takes.InWindow, lists.NUMBER)
+add("/total/listens", service.total_listens, InWindow, lists.NUMBER)
 add("/total/listen-time", listen_time(service.total_listen_time), takes.ListenTimeInWindow, lists.LISTEN_TIME)
-add("/distinct/tracks", service.distinct_tracks, takes.InWindow, lists.NUMBER)
-add("/distinct/artists", service.distinct_artists, takes.InWindow, lists.NUMBER)
-add("/distinct/primary-artists", service.distinct_primary_artists, takes.InWindow, lists.NUMBER)
-add("/distinct/genres", service.distinct_genres, takes.InWindow, lists.NUMBER)
-add("/distinct/listeners", service.distinct_listeners, takes.InWindow, lists.NUMBER)
-add("/summary", service.global_summary, takes.InWindow, pages.GlobalSummarySchema())
-add("/activity", service.activity, takes.ActivityInWindow, pages.ActivitySchema())
-add("/clock", service.clock, takes.InWindow, pages.ClockSchema())
-add("/features", service.features, takes.InWindow, pages.FeaturesSchema())
+add("/distinct/tracks", service.distinct_tracks, InWindow, lists.NUMBER)
+add("/distinct/artists", service.distinct_artists, InWindow, lists.NUMBER)
+add("/distinct/primary-artists", service.distinct_primary_artists, InWindow, lists.NUMBER)
+add("/distinct/genres", service.distinct_genres, InWindow, lists.NUMBER)
+add("/distinct/listeners", service.distinct_listeners, InWindow, lists.NUMBER)
+add("/summary", service.global_summary, InWindow, pages.GlobalSummarySchema())
+add("/activity", service.activity, takes.ActivityInWindow, patterns.ActivitySchema())
+add("/clock", service.clock, InWindow, patterns.ClockSchema())
+add("/features", service.features, InWindow, patterns.FeaturesSchema())

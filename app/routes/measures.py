@@ -12,8 +12,8 @@ from app.extensions import db
 from app.routes.arguments import checked
 from app.routes.presentation import list_headers
 from app.schemas.insights import ListHeaders, Scalar
-from app.schemas.parameters import Parameters
 from app.schemas.problems import NOT_FOUND, UNAVAILABLE, WRONG_PARAMETERS
+from app.schemas.windows import Parameters
 from app.services.listing import Listing
 
 

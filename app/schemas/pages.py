@@ -1,6 +1,4 @@
-"""What the insights give that are neither a list nor a number."""
-
-from typing import Any
+"""What the insights give that make a page of their own."""
 
 from flask_marshmallow import Schema
 from marshmallow import fields
@@ -16,26 +14,8 @@ from app.schemas.insights import (
     RankedTrackSchema,
     TrackSchema,
 )
-
-
-def nested(schema: type[Schema], *, many: bool = False, allow_none: bool = False) -> fields.Nested:
-    """A required part of an answer."""
-    return fields.Nested(schema, many=many, allow_none=allow_none, required=True)
-
-
-def number(description: str = "", *, allow_none: bool = False) -> fields.Integer:
-    """A required count, duration or rank."""
-    metadata: dict[str, Any] = {"minimum": 0} | ({"description": description} if description else {})
-    return fields.Integer(required=True, allow_none=allow_none, metadata=metadata)
-
-
-class WindowSchema(Schema):
-    """The window that was asked for: its name or `custom`, and its ends, null where open."""
-
-    range = fields.String(required=True)
-    from_ = Instant(attribute="start", data_key="from", required=True, allow_none=True)
-    to = Instant(attribute="end", required=True, allow_none=True)
-    tz = fields.String(attribute="tz.key", required=True)
+from app.schemas.parts import WindowSchema, nested, number
+from app.schemas.patterns import StreakSchema
 
 
 class TotalsSchema(Schema):
@@ -74,89 +54,6 @@ class GlobalSummarySchema(SummarySchema):
 
     distinct_listeners = number()
     top_listener = nested(RankedListenerSchema, allow_none=True)
-
-
-class ActivityBucketSchema(Schema):
-    """The listens from `start` up to `end`."""
-
-    start = Instant(required=True)
-    end = Instant(required=True)
-    count = number()
-    listen_time_ms = number()
-
-
-class ActivitySchema(Schema):
-    """A series without holes, oldest first."""
-
-    window = nested(WindowSchema)
-    bucket = fields.String(required=True, metadata={"enum": ["hour", "day", "week", "month", "year"]})
-    buckets = nested(ActivityBucketSchema, many=True)
-
-
-class ClockSchema(Schema):
-    """Two tables of 7 rows, Monday to Sunday, by 24 hours."""
-
-    window = nested(WindowSchema)
-    count = fields.List(fields.List(fields.Integer(), validate=Length(equal=24)), required=True)
-    listen_time_ms = fields.List(fields.List(fields.Integer(), validate=Length(equal=24)), required=True)
-
-
-class StreakSchema(Schema):
-    """A run of days with a listen, both included."""
-
-    start = fields.Date(required=True)
-    end = fields.Date(required=True)
-    days = number()
-
-
-class StreaksSchema(Schema):
-    """Runs of days, longest first, then newest; `current` ends today or yesterday."""
-
-    window = nested(WindowSchema)
-    current = nested(StreakSchema, allow_none=True)
-    longest = nested(StreakSchema, allow_none=True)
-    streaks = nested(StreakSchema, many=True)
-
-
-class SessionSchema(Schema):
-    """A listening session."""
-
-    start = Instant(required=True)
-    end = Instant(required=True)
-    listens = number()
-    duration_ms = number()
-
-
-class SessionsSchema(Schema):
-    """The sessions of a window; the longest first, then newest. Means are null without sessions."""
-
-    window = nested(WindowSchema)
-    gap_minutes = number()
-    sessions = number()
-    mean_listens = fields.Float(required=True, allow_none=True)
-    mean_duration_ms = fields.Float(required=True, allow_none=True)
-    longest = nested(SessionSchema, many=True)
-
-
-class FeatureSchema(Schema):
-    """One feature, weighted by listens; null where no listen has features. The deviation is the population's."""
-
-    mean = fields.Float(required=True, allow_none=True)
-    stddev = fields.Float(required=True, allow_none=True)
-    min = fields.Float(required=True, allow_none=True)
-    max = fields.Float(required=True, allow_none=True)
-    histogram = fields.List(fields.Integer(), required=True, validate=Length(equal=10))
-
-
-class FeaturesSchema(Schema):
-    """A profile of audio features."""
-
-    window = nested(WindowSchema)
-    listens = number()
-    coverage = fields.Float(required=True, metadata={"description": "The share of listens that have features."})
-    features = fields.Dict(keys=fields.String(), values=fields.Nested(FeatureSchema), required=True)
-    keys = fields.List(fields.Integer(), required=True, validate=Length(equal=12))
-    modes = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
 class ListenSchema(TrackSchema):

@@ -4,7 +4,7 @@ from flask_marshmallow import Schema
 from marshmallow import fields
 
 from app.schemas.fields import UserId
-from app.schemas.parameters import Parameters
+from app.schemas.windows import Parameters
 
 
 class InvalidationParameters(Parameters):
