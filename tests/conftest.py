@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -39,7 +40,7 @@ def database_url(server_url: str) -> Iterator[str]:
     name = f"songswap_test_{os.getpid()}"
     admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        _create_database(connection, name)
     url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
     engine = create_engine(url)
     Base.metadata.create_all(engine)
@@ -48,6 +49,16 @@ def database_url(server_url: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+def _create_database(connection: Connection, name: str) -> None:
+    """A database that sorts text as people do, where the server can: byte order must not come from the database."""
+    try:
+        connection.execute(
+            text(f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' ENCODING UTF8")
+        )
+    except DBAPIError:  # the embedded server is built without ICU
+        connection.execute(text(f"CREATE DATABASE {name}"))
 
 
 @pytest.fixture(scope="session")
