@@ -15,6 +15,16 @@ EXAMPLES = Path(__file__).parent / "examples.json"
 
 Operation = dict[str, Any]
 
+# What `cached` adds to every insight.
+CACHE_HEADERS = {
+    "ETag": {"description": "Of the payload and the list headers.", "schema": {"type": "string"}},
+    "X-Cache": {
+        "description": "HIT: from the cache. MISS: computed. STALE: past its time, while it is computed anew or the "
+        "database is away. BYPASS: computed, with no cache to keep it.",
+        "schema": {"type": "string", "enum": ["HIT", "MISS", "STALE", "BYPASS"]},
+    },
+}
+
 # A page is no JSON, and so nothing that APIFairy could describe.
 DOCS_PAGE: Operation = {
     "operationId": "docs_docs",
@@ -48,7 +58,10 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
             _place_parameters(operation)
             _name_media_types(operation)
         if path in examples:
-            operations["get"]["responses"]["200"]["content"]["application/json"]["example"] = examples[path]
+            responses = operations["get"]["responses"]
+            responses["200"]["content"]["application/json"]["example"] = examples[path]
+            responses["200"].setdefault("headers", {}).update(CACHE_HEADERS)
+            responses["304"] = {"description": "The answer is the one with the ETag given in If-None-Match."}
     return document
 
 
