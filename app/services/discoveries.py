@@ -11,7 +11,7 @@ from app.audience import Audience
 from app.models.history import ArtistTrack, History
 from app.ranking import Page
 from app.services import catalogue
-from app.services.expressions import byte_order, naive, total
+from app.services.expressions import byte_order, looked_up, naive, total
 from app.services.listens import Listens, Relation
 from app.services.listing import Listing
 from app.services.paging import paged
@@ -70,14 +70,15 @@ class New:
             .cte("firsts")
         )
         tracks = select(self.firsts.c.track_id.label("id"), self.firsts).subquery()
+        credits, is_same = looked_up(ArtistTrack.track_id, self.firsts.c.track_id, one_by_one=listens.one_by_one)
         artists = (
-            select(ArtistTrack.artist_id.label("id"), self.firsts)
-            .join_from(self.firsts, ArtistTrack, ArtistTrack.track_id == self.firsts.c.track_id)
-            .where(ArtistTrack.is_primary)
+            select(credits.c.artist_id.label("id"), self.firsts)
+            .join_from(self.firsts, credits, is_same)
+            .where(credits.c.is_primary)
             .cte("firsts_of_artists")
         )
-        self.by_track = Relation(tracks, "new_track")
-        self.by_artist = Relation(artists, "new_artist")
+        self.by_track = Relation(tracks, "new_track", one_by_one=listens.one_by_one)
+        self.by_artist = Relation(artists, "new_artist", one_by_one=listens.one_by_one)
 
     @property
     def tracks(self) -> CTE:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, any_, cast, func, literal
+from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, any_, cast, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
@@ -37,6 +37,19 @@ def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
     one = literal(values[0], column.type) if len(values) == 1 else any_(literal(list(values), ARRAY(column.type)))
     condition: ColumnElement[bool] = column == one
     return condition
+
+
+def looked_up(key: SQLColumnExpression[Any], value: Any, *, one_by_one: bool) -> tuple[Any, ColumnElement[bool]]:
+    """What to join, and on what, to find the rows of `key`'s table that have a value.
+
+    `one_by_one` goes through the index for each value, whatever the planner thinks of it: for a user with many tracks
+    it would read a whole catalogue table instead, which is slower and grows with the catalogue.
+    """
+    table: Any = key.expression.table  # type: ignore[attr-defined]
+    if not one_by_one:
+        return table, key == value
+    # OFFSET 0 keeps the planner from taking the subquery apart.
+    return select(table).where(key == value).offset(0).lateral(), true()
 
 
 def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> ColumnElement[Any]:

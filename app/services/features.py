@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import TrackFeatures
-from app.services.expressions import element, total
+from app.services.expressions import element, looked_up, total
 from app.services.listens import Listens
 from app.windows import Window
 
@@ -62,10 +62,12 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     A histogram has ten bins of equal width over the feature's range; a value on the edge of two is in the upper one,
     and values beyond the range are in the end bins.
     """
-    plays = Listens(audience, window).plays
+    listens = Listens(audience, window)
+    plays = listens.plays
+    tracks, is_same = looked_up(TrackFeatures.id, plays.c.track_id, one_by_one=listens.one_by_one)
     featured = (
-        select(plays.c.plays, *(getattr(TrackFeatures, name) for name in (*RANGES, "key", "mode")))
-        .join_from(plays, TrackFeatures, TrackFeatures.id == plays.c.track_id)
+        select(plays.c.plays, *(tracks.c[name] for name in (*RANGES, "key", "mode")))
+        .join_from(plays, tracks, is_same)
         .cte("featured")
     )
     counts = session.execute(

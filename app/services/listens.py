@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from app.audience import Audience
 from app.clocks import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track
-from app.services.expressions import among, local_time, naive, total
+from app.services.expressions import among, local_time, looked_up, naive, total
 from app.windows import Window
 
 
@@ -26,9 +26,10 @@ class Relation:
     of a few ids, asks for no more.
     """
 
-    def __init__(self, parts: FromClause, name: str) -> None:
+    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool) -> None:
         self.parts = parts
         self.name = name
+        self._one_by_one = one_by_one
 
     @cached_property
     def counts(self) -> CTE:
@@ -43,14 +44,16 @@ class Relation:
 
     def times_of(self, rows: CTE) -> CTE:
         """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
-        return self._times().join(rows, rows.c.id == self.parts.c.id).cte(self.name + "_times_of")
+        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
+        return Relation(parts, self.name, one_by_one=self._one_by_one)._times().cte(self.name + "_times_of")
 
     def _times(self) -> Select[Any]:
         parts = self.parts.c
-        times = total(parts.plays * Track.duration_ms)
+        tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
+        times = total(parts.plays * tracks.c.duration_ms)
         return (
             select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
-            .join_from(self.parts, Track, Track.id == parts.track_id)
+            .join_from(self.parts, tracks, is_same)
             .group_by(parts.id)
         )
 
@@ -83,6 +86,11 @@ class Listens:
         return Listens(self.audience, window, track_id=self.track_id, artist_id=self.artist_id, name=self.name)
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether the catalogue is looked up value by value: for one user's listens, however many."""
+        return self.audience.user_ids is not None and len(self.audience.user_ids) == 1
+
+    @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a row of "History" has to fulfil to be one of these listens."""
         conditions: list[ColumnElement[bool]] = []
@@ -112,9 +120,10 @@ class Listens:
     @cached_property
     def credits(self) -> CTE:
         """`artist_id`, `is_primary`, `track_id` and `plays`: the tracks listened to with each of their artists."""
+        credits, is_same = looked_up(ArtistTrack.track_id, self.plays.c.track_id, one_by_one=self.one_by_one)
         return (
-            select(ArtistTrack.artist_id, ArtistTrack.is_primary, self.plays)
-            .join_from(self.plays, ArtistTrack, ArtistTrack.track_id == self.plays.c.track_id)
+            select(credits.c.artist_id, credits.c.is_primary, self.plays)
+            .join_from(self.plays, credits, is_same)
             .cte(self.name + "credits")
         )
 
@@ -122,31 +131,32 @@ class Listens:
     def by_track(self) -> Relation:
         """The listens by track."""
         parts = select(self.plays.c.track_id.label("id"), self.plays).subquery()
-        return Relation(parts, self.name + "by_track")
+        return Relation(parts, self.name + "by_track", one_by_one=self.one_by_one)
 
     @cached_property
     def by_artist(self) -> Relation:
         """The listens by credited artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).subquery()
-        return Relation(parts, self.name + "by_artist")
+        return Relation(parts, self.name + "by_artist", one_by_one=self.one_by_one)
 
     @cached_property
     def by_primary_artist(self) -> Relation:
         """The listens by primary artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).where(self.credits.c.is_primary).subquery()
-        return Relation(parts, self.name + "by_primary_artist")
+        return Relation(parts, self.name + "by_primary_artist", one_by_one=self.one_by_one)
 
     @cached_property
     def by_genre(self) -> Relation:
         """The listens by genre: a listen counts once for each distinct genre of its primary artists."""
+        genres, is_same = looked_up(ArtistGenre.id, self.credits.c.artist_id, one_by_one=self.one_by_one)
         parts = (
-            select(ArtistGenre.genre.label("id"), self.credits.c.track_id, self.credits.c.plays)
+            select(genres.c.genre.label("id"), self.credits.c.track_id, self.credits.c.plays)
             .distinct()
-            .join_from(self.credits, ArtistGenre, ArtistGenre.id == self.credits.c.artist_id)
+            .join_from(self.credits, genres, is_same)
             .where(self.credits.c.is_primary)
             .cte(self.name + "genres")
         )
-        return Relation(parts, self.name + "by_genre")
+        return Relation(parts, self.name + "by_genre", one_by_one=self.one_by_one)
 
     @cached_property
     def by_listener(self) -> Relation:
@@ -156,7 +166,7 @@ class Listens:
             .where(*self.conditions)
             .subquery()
         )
-        return Relation(parts, self.name + "by_listener")
+        return Relation(parts, self.name + "by_listener", one_by_one=self.one_by_one)
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""
@@ -186,9 +196,10 @@ class Listens:
         if self.audience.user_ids is None:
             return select(Track.id, Track.duration_ms).subquery()
         # A user plays a track many times: it is looked up once.
+        tracks, is_same = looked_up(Track.id, self.plays.c.track_id, one_by_one=self.one_by_one)
         return (
-            select(Track.id, Track.duration_ms)
-            .join_from(self.plays, Track, Track.id == self.plays.c.track_id)
+            select(tracks.c.id, tracks.c.duration_ms)
+            .join_from(self.plays, tracks, is_same)
             .cte(self.name + "durations")
         )
 

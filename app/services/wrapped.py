@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
+from app.models.history import History, User
 from app.services.discoveries import New
 from app.services.listens import Listens, number_of
 from app.services.rankings import (
@@ -74,7 +75,6 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
     listens = Listens(audience, window)
-    listeners = Listens(EVERYONE, window, name="everyone_").by_listener.counts
     new = New(audience, window)
     totals, found, heads = overview(
         session,
@@ -82,10 +82,10 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         TOP,
         new_tracks=number_of(new.tracks),
         new_primary_artists=number_of(new.artists),
-        listeners=number_of(listeners),
-        fewer=select(func.count()).where(listeners.c.plays < listens.count().scalar_subquery()),
+        listeners=_users_with(window, literal(1)),
+        rivals=_users_with(window, func.greatest(listens.count().scalar_subquery(), 1)),
     )
-    others, fewer = found.pop("listeners") - 1, found.pop("fewer")
+    listeners, rivals = found.pop("listeners"), found.pop("rivals")
     hours = session.execute(select(listens.by_hour)).all()
     by_day = _counted(hours, lambda row: row.day)
     streaks = runs(sorted(by_day))
@@ -102,10 +102,25 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
         busiest_hour=_top(_counted(hours, lambda row: row.hour)),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=fewer / others if totals["listens"] and others else None,
+        percentile=(listeners - rivals) / (listeners - 1) if totals["listens"] and listeners > 1 else None,
         **totals,
         **found,
     )
+
+
+def _users_with(window: Window, listens: ColumnElement[int]) -> Select[int]:
+    """The number of users with at least so many listens in a window: one row, one column.
+
+    Each user's range of the index is read no further than to that listen.
+    """
+    enough = (
+        select(History.played_at)
+        .where(*Listens(EVERYONE, window).conditions, History.user_id == User.id)
+        .order_by(History.played_at)
+        .offset(listens - 1)
+        .limit(1)
+    )
+    return select(func.count()).select_from(User).where(enough.exists())
 
 
 def _months(hours: Sequence[Row[Any]]) -> list[Month]:
