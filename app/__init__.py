@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 
 from app import database, errors, logs, openapi
-from app.cache import backends
+from app.cache import backends, front
 from app.clock import now
 from app.extensions import compress
 from app.json import JSONProvider
@@ -34,10 +34,11 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(__name__)
     app.json = JSONProvider(app)
     app.config.from_mapping(settings, CLOCK=now, COMPRESS_ALGORITHM=["zstd", "br", "gzip"])
+    backends.init_app(app)
+    front.init_app(app)
     logs.init_app(app)
     errors.init_app(app)
     database.init_app(app)
-    backends.init_app(app)
     compress.init_app(app)
     for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp):
         app.register_blueprint(blueprint)

@@ -1,53 +1,55 @@
 """Where answers are kept: Flask-Caching backends, with the few things more that this service needs.
 
-Beside Flask-Caching's `get_many`, `set`, `add` and `delete` each has `keys` (of what has not expired), `lock` (held by
-one of the processes that share the backend), and `count` and `counts` (numbers that those share). Values are bytes as
-they are: nothing is pickled, so nothing that a shared backend holds can make this service run code.
+Values are entries and tokens. What a shared backend keeps is bytes: nothing is pickled, so nothing that it holds can
+make this service run code.
 """
 
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Any, Protocol, cast
 
-from cachelib.serializers import BaseSerializer
 from flask import Flask
-from flask_caching.backends import NullCache, SimpleCache
+from flask_caching.backends import NullCache
+from flask_caching.backends.base import BaseCache
 
 from app.cache.breaker import CacheUnavailableError
+from app.cache.entries import Entry
 from app.extensions import cache
 
 
 class ProcessLock(Protocol):
     """A lock that one process holds, and that falls free by itself some seconds after that process has died."""
 
-    def acquire(self, *, blocking: bool) -> bool:
-        """Take the lock if it is free."""
+    def acquire(self) -> bool:
+        """Take the lock if it is free; whether it was."""
 
-    def reacquire(self) -> object:
-        """Hold the lock for its full time from now on."""
-
-    def release(self) -> None:
-        """Give the lock back."""
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the lock that was taken for as long as it takes, then give it back."""
 
 
 class Backend(Protocol):
     """What the cache of answers asks of a backend. Each call may raise CacheUnavailableError."""
 
-    def get_many(self, *keys: str) -> list[bytes | None]:
-        """The values of the keys, None for what is not there."""
+    def begin(self) -> None:
+        """Forget how long calls took: those of one request fail where they take too long together."""
 
-    def set(self, key: str, value: bytes, timeout: int) -> object:
-        """Keep a value for some seconds."""
+    def get_many(self, *keys: str) -> list[Any]:
+        """The values of the keys, None for what is not there: tokens as bytes, entries as `Entry.read` takes them."""
+
+    def set(self, key: str, value: Entry, timeout: int) -> object:
+        """Keep an entry for some seconds."""
 
     def add(self, key: str, value: bytes, timeout: int) -> bool:
-        """Keep a value where there is none yet; whether there was none."""
+        """Keep a token where there is none yet; whether there was none."""
 
     def delete(self, key: str) -> object:
         """Forget a value, even where the backend was found to be away a moment ago."""
 
-    def keys(self) -> Iterator[str]:
-        """The keys of what has not expired."""
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin so, of what has not expired."""
 
     def lock(self, key: str) -> ProcessLock:
         """The lock of a key."""
@@ -59,42 +61,59 @@ class Backend(Protocol):
         """The numbers."""
 
 
-class RawBytes(BaseSerializer):
-    """Bytes as they are."""
-
-    def dumps(self, value: bytes, protocol: int = 0) -> bytes:
-        return value
-
-    def loads(self, bvalue: bytes | None) -> bytes | None:
-        return bvalue
-
-
 class NoLock:
     """The lock of a backend that one process has to itself: single flight within the process is enough."""
 
-    def acquire(self, *, blocking: bool) -> bool:
+    def acquire(self) -> bool:
         return True
 
-    def reacquire(self) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
-class LocalCache(SimpleCache):
-    """Answers in the memory of one process."""
+class LocalCache(BaseCache):
+    """Answers in the memory of one process. What was asked for least recently makes room."""
 
-    serializer = RawBytes()  # type: ignore[assignment]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, threshold: int) -> None:
+        super().__init__()
+        self._threshold = threshold
+        self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._counts: Counter[str] = Counter()
+        self._lock = Lock()
 
-    def keys(self) -> Iterator[str]:
+    @classmethod
+    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> "LocalCache":
+        """Flask-Caching's way to make a backend."""
+        return cls(config["CACHE_THRESHOLD"])
+
+    def begin(self) -> None:
+        pass
+
+    def get_many(self, *keys: str) -> list[Any]:
         now = time.time()
         with self._lock:
-            return iter([key for key, (expires, _) in self._cache.items() if expires > now])
+            return [self._get(key, now) for key in keys]
+
+    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
+        with self._lock:
+            self._set(key, value, timeout)
+        return True
+
+    def add(self, key: str, value: Any, timeout: Any = None) -> bool:
+        with self._lock:
+            is_new = self._get(key, time.time()) is None
+            if is_new:
+                self._set(key, value, timeout)
+        return is_new
+
+    def delete(self, key: str) -> bool:
+        with self._lock:
+            return self._kept.pop(key, None) is not None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        now = time.time()
+        with self._lock:
+            return iter([key for key, (ends, _) in self._kept.items() if ends > now and key.startswith(prefix)])
 
     def lock(self, key: str) -> NoLock:
         return NoLock()
@@ -106,14 +125,30 @@ class LocalCache(SimpleCache):
     def counts(self) -> Mapping[str, int]:
         return dict(self._counts)
 
+    def _get(self, key: str, now: float) -> Any:
+        ends, value = self._kept.get(key, (0.0, None))
+        if ends <= now:
+            return None
+        self._kept.move_to_end(key)
+        return value
+
+    def _set(self, key: str, value: Any, timeout: float) -> None:
+        self._kept[key] = (time.time() + timeout, value)
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._threshold:
+            self._kept.popitem(last=False)
+
 
 class NoCache(NullCache):
     """No answers at all: every look-up finds that there is no cache."""
 
-    def get_many(self, *keys: str) -> list[bytes | None]:
+    def begin(self) -> None:
+        pass
+
+    def get_many(self, *keys: str) -> list[Any]:
         raise CacheUnavailableError("there is no cache")
 
-    def keys(self) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         return iter(())
 
     def lock(self, key: str) -> NoLock:

@@ -1,13 +1,21 @@
 """A circuit breaker: while a part is away, its callers are told at once rather than each finding out by waiting."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from typing import TypeVar
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+Reply = TypeVar("Reply")
+
+# Seconds between two trials of a part that is away.
+RETRY_AFTER = 1.0
+
+# Seconds that the first callers of a part that is not connected yet wait for it.
+FIRST_TRIAL = 0.2
 
 
 class CacheUnavailableError(Exception):
@@ -15,46 +23,72 @@ class CacheUnavailableError(Exception):
 
 
 class Breaker:
-    """Opens at a failure; after `retry_after` seconds lets one caller try, and closes when that one succeeds.
+    """Opens at a failure; then a trial is made beside the requests, at most one a second, until one succeeds.
 
-    An outage is logged once, and so is its end, whatever the number of requests between.
+    So an outage costs time to nobody but those who are there when it begins, however long a trial hangs. It is logged
+    once, and so is its end. A breaker that `begins_open` is for a part that is yet to be connected, which its trial
+    does; the first callers wait for that, a moment at most.
     """
 
-    def __init__(self, event: str, failures: tuple[type[Exception], ...], retry_after: float = 1.0) -> None:
+    def __init__(
+        self,
+        event: str,
+        failures: tuple[type[Exception], ...],
+        trial: Callable[[], object],
+        begins_open: bool = False,
+    ) -> None:
         self._event = event
         self._failures = failures
-        self._retry_after = retry_after
+        self._trial = trial
         self._lock = Lock()
-        self._failing = False
-        self._next_try = 0.0
+        self._open = begins_open
+        self._is_logged = False
+        self._next_trial = 0.0
+        self._first_tried = Event()
+        self._first_ends = 0.0
 
-    @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Run a call. Raises CacheUnavailableError where it fails, and at once while the breaker is open."""
-        with self._lock:
-            if self._failing:
-                now = time.monotonic()
-                if now < self._next_try:
-                    raise CacheUnavailableError(self._event)
-                self._next_try = now + self._retry_after
+    def run(self, call: Callable[[], Reply]) -> Reply:
+        """What the call gives. Raises CacheUnavailableError where it fails, and at once while the breaker is open."""
+        if self._open:
+            self._try_beside()
+            self._first_tried.wait(max(0.0, self._first_ends - time.monotonic()))
+            if self._open:
+                raise CacheUnavailableError(self._event)
         try:
-            yield
+            return call()
+        except CacheUnavailableError:  # another breaker's
+            raise
         except self._failures as error:
-            self.trip(error)
+            self._trip(error)
             raise CacheUnavailableError(self._event) from error
-        if self._failing:
-            self._close()
 
-    def trip(self, error: Exception) -> None:
-        """Note a failure."""
+    def _trip(self, error: Exception) -> None:
         with self._lock:
-            first, self._failing = not self._failing, True
-            self._next_try = time.monotonic() + self._retry_after
-        if first:
+            self._open = True
+            self._next_trial = time.monotonic() + RETRY_AFTER
+            is_news, self._is_logged = not self._is_logged, True
+        if is_news:
             log.warning(self._event, error=type(error).__name__)
 
-    def _close(self) -> None:
+    def _try_beside(self) -> None:
         with self._lock:
-            was_failing, self._failing = self._failing, False
-        if was_failing:
-            log.info(self._event + "_over")
+            now = time.monotonic()
+            if now < self._next_trial:
+                return
+            self._next_trial = float("inf")
+            self._first_ends = self._first_ends or now + FIRST_TRIAL
+        Thread(target=self._try, daemon=True, name=self._event).start()
+
+    def _try(self) -> None:
+        try:
+            self._trial()
+        except Exception as error:  # whatever it is, the part cannot be used
+            self._trip(error)
+        else:
+            with self._lock:
+                self._open = False
+                was_logged, self._is_logged = self._is_logged, False
+            if was_logged:
+                log.info(f"{self._event}_over")
+        finally:
+            self._first_tried.set()

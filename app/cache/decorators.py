@@ -6,14 +6,12 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-import structlog
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
-from app.cache.answers import Found, NotKept, State, Times, find
+from app.cache.answers import Found, NotKept, Request, State, find, note
 from app.cache.backends import backend
+from app.cache.entries import Entry
 from app.cache.keys import Question
-
-log = structlog.get_logger(__name__)
 
 
 def cached(
@@ -33,7 +31,10 @@ def cached(
     `timeout` is in seconds, CACHE_DEFAULT_TIMEOUT where it is None; after it an answer may be served stale for
     CACHE_STALE_TIMEOUT while one caller computes it anew. `unless` keeps the cache out: without a parameter it is asked
     before the cache is looked at, with one it is given the response before that is stored. Only answers of status 200
-    are stored. A cached `0` or `[]` is a hit like any other.
+    are stored, with the list headers and no others. A cached `0` or `[]` is a hit like any other.
+
+    An argument that is one user's `Audience`, or named `user_id`, makes it an answer of that user, which the user's
+    invalidation drops. An answer that depends on "now" has an argument with an attribute `until`.
     """
     asked_first = unless is not None and not signature(unless).parameters
 
@@ -47,20 +48,18 @@ def cached(
                 return response
 
             if unless and asked_first and unless():
-                return _marked(current_app.make_response(view(**arguments)), State.BYPASS)
+                return _passed(current_app.make_response(view(**arguments)))
             started = time.perf_counter()
             question = Question.of(key_prefix + (request.endpoint or view.__name__), arguments)
-            fresh = current_app.config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
+            config, store = current_app.config, backend()
+            fresh = config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
             try:
-                found = find(question, compute, Times(fresh, current_app.config["CACHE_STALE_TIMEOUT"]))
+                found = find(store, Request(question, compute, fresh, config["CACHE_STALE_TIMEOUT"]))
             except NotKept as passed:
-                return _marked(passed.response, State.BYPASS)
-            backend().count(found.state)
-            log.info(
-                f"cache_{found.state.lower()}",
-                key=question.text,
-                duration_ms=round((time.perf_counter() - started) * 1000, 3),
-            )
+                return _passed(passed.response)
+            note(store, found.state, question, started)
+            if not unless and found.state in {State.HIT, State.MISS}:
+                g.sent_from_cache = question, found.entry  # for app.cache.front
             return _response(found)
 
         return call
@@ -68,24 +67,26 @@ def cached(
     return decorator
 
 
-def _marked(response: Response, state: State) -> Response:
-    response.headers["X-Cache"] = state.value
+def _passed(response: Response) -> Response:
+    """A response that the cache is not to keep."""
+    if response.status_code == 200:
+        return _response(Found(Entry.of(response, 0, 0), State.BYPASS))
+    response.headers["X-Cache"] = State.BYPASS.value
     return response
 
 
 def _response(found: Found) -> Response:
     """The answer, or a 304 for a caller that has it."""
-    entry = found.entry
-    etag = next((tag for tag in request.if_none_match.as_set() if tag.partition(":")[0] == entry.etag), None)
-    if etag is None and request.if_none_match.star_tag:
-        etag = entry.etag
-    if etag is None:
-        response = Response(entry.payload, mimetype=entry.mimetype, headers=entry.headers)
-        response.set_etag(entry.etag)
-    else:
-        # A compressed answer's tag ends in ":" and the algorithm: the caller is told the tag that it has.
-        response = Response(status=304, headers=entry.headers)
-        response.set_etag(etag)
+    entry, asked = found.entry, request.if_none_match
+    # A compressed answer's tag ends in ":" and the algorithm; the caller is told the tag that it has.
+    tags = (tag for tag in asked.as_set(include_weak=True) if tag.partition(":")[0] == entry.etag)
+    tag = next(tags, entry.etag if asked.star_tag else None)
+    response = Response(entry.payload, headers=entry.headers)
+    response.set_etag(tag or entry.etag)
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.add("Accept-Encoding")
-    return _marked(response, found.state)
+    response.headers["X-Cache"] = found.state.value
+    if tag is not None:
+        response.status_code = 304
+        response.set_data(b"")
+    return response

@@ -2,27 +2,29 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
+from zlib import crc32
 
 import orjson
 from flask import Response
 
 # Counted up when the form of an entry changes: an entry of another form is a miss.
-FORM = 1
+FORM = 2
 
-# The list headers, which are made from the same rows as the payload.
+# Of a view's headers these are kept: the list headers, which are made from the same rows as the payload.
 HEADERS = ("X-Total-Count", "Link", "X-Window-From", "X-Window-To")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A successful answer: the payload as it is sent, and the headers that belong to it.
 
-    `fresh_until` and `serve_until` are seconds since 1970: between the two the answer is stale, then it is gone.
+    `headers` are pairs, the payload's own among them. `fresh_until` and `serve_until` are seconds since 1970: between
+    the two the answer is stale, then it is gone.
     """
 
     payload: bytes
-    mimetype: str
-    headers: dict[str, str]
+    headers: tuple[tuple[str, str], ...]
     etag: str
     fresh_until: float
     serve_until: float
@@ -31,31 +33,29 @@ class Entry:
     def of(cls, response: Response, fresh_until: float, serve_until: float) -> "Entry":
         """The entry for a response of status 200."""
         payload = response.get_data()
-        headers = {name: response.headers[name] for name in HEADERS if name in response.headers}
-        return cls(payload, response.mimetype or "", headers, _etag(headers, payload), fresh_until, serve_until)
+        kept = [(name, response.headers[name]) for name in HEADERS if name in response.headers]
+        digest = blake2b(payload, digest_size=16)
+        digest.update(orjson.dumps(kept))
+        own = [("Content-Type", response.content_type or ""), ("Content-Length", str(len(payload)))]
+        return cls(payload, (*own, *kept), digest.hexdigest(), fresh_until, serve_until)
 
     @classmethod
-    def read(cls, stored: bytes | None) -> "Entry | None":
-        """The entry that was dumped; None for nothing, for damaged bytes, and for another form."""
-        if stored is None:
+    def read(cls, stored: Any) -> "Entry | None":
+        """The entry that was stored, as it is or dumped; None for nothing, for damaged bytes, and for another form."""
+        if stored is None or isinstance(stored, Entry):
+            return stored
+        checksum, _, line = stored.partition(b" ")
+        if checksum != b"%08x" % crc32(line):
             return None
-        head, _, payload = stored.partition(b"\n")
+        head, _, payload = line.partition(b"\n")
         try:
-            form, mimetype, headers, etag, fresh_until, serve_until = orjson.loads(head)
-            if form == FORM and etag == _etag(headers, payload):
-                return cls(payload, mimetype, headers, etag, fresh_until, serve_until)
-        except (TypeError, ValueError):
-            pass
-        return None
+            form, headers, etag, fresh_until, serve_until = orjson.loads(head)
+        except ValueError:
+            return None
+        return cls(payload, tuple(map(tuple, headers)), etag, fresh_until, serve_until) if form == FORM else None
 
     def dump(self) -> bytes:
-        """One line of JSON, then the payload."""
-        head = [FORM, self.mimetype, self.headers, self.etag, self.fresh_until, self.serve_until]
-        return orjson.dumps(head) + b"\n" + self.payload
-
-
-def _etag(headers: dict[str, str], payload: bytes) -> str:
-    """Over the payload and the list headers; it tells damage, too."""
-    digest = blake2b(payload, digest_size=16)
-    digest.update(orjson.dumps(headers))
-    return digest.hexdigest()
+        """A checksum and one line of JSON, then the payload."""
+        head = orjson.dumps([FORM, self.headers, self.etag, self.fresh_until, self.serve_until])
+        line = head + b"\n" + self.payload
+        return b"%08x %s" % (crc32(line), line)

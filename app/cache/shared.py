@@ -1,21 +1,27 @@
 """The backend that a fleet shares: Redis or Valkey, without which everything goes on, only slower."""
 
+import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from functools import cached_property
-from threading import Lock, Timer
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from flask import Flask
 from flask_caching.backends.base import BaseCache
-from redis.exceptions import LockError, OutOfMemoryError, ReadOnlyError, RedisError
-from redis.lock import Lock as RedisLock
+from redis.exceptions import LockError, OutOfMemoryError, ReadOnlyError
+from redis.lock import Lock
 
 from app.cache.breaker import Breaker, CacheUnavailableError
-from app.cache.redis import connect
+from app.cache.entries import Entry
+from app.cache.redis import TIMEOUT, GetMany, connect, reader
 
 Reply = TypeVar("Reply")
+
+# Seconds that the calls of one request may take together; the last of them may take TIMEOUT beyond that.
+PATIENCE = 0.12
 
 # Seconds after which the lock of a process that has died is free. One that lives renews its lock.
 LOCK_TIME = 5.0
@@ -27,118 +33,164 @@ COUNTS_AFTER = 0.2
 class SharedCache(BaseCache):
     """Answers in Redis or Valkey. Each call raises CacheUnavailableError rather than an error of Redis."""
 
-    def __init__(self, url: str, prefix: str, default_timeout: int) -> None:
-        super().__init__(default_timeout)
+    def __init__(self, url: str, prefix: str) -> None:
+        super().__init__()
         self._url = url
         self._prefix = prefix
+        self._client: Any = None
+        self._read: GetMany
+        self._client_lock = threading.Lock()
+        self._spent = _Spent()
         self._counts: Counter[str] = Counter()
-        self._counts_lock = Lock()
-        self._reach = Breaker("cache_unreachable", (RedisError, OSError))
+        self._counts_lock = threading.Lock()
+        self._counts_are_due = False
+        self._reach = Breaker("cache_unreachable", (Exception,), self._try_to_read, begins_open=True)
         # A full server still answers what it has, and so does one that has become a replica.
-        self._room = Breaker("cache_takes_nothing", (OutOfMemoryError, ReadOnlyError))
+        self._room = Breaker("cache_takes_nothing", (OutOfMemoryError, ReadOnlyError), self._try_to_write)
+        # A client of several servers may ask one after the other. Its calls are waited for no longer than others.
+        self._beside = ThreadPoolExecutor(32, "cache") if "+" in url.partition("://")[0] else None
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> "SharedCache":
         """Flask-Caching's way to make a backend. Nothing is connected yet: the service starts without its cache."""
-        return cls(config["CACHE_REDIS_URL"], config["CACHE_KEY_PREFIX"], config["CACHE_DEFAULT_TIMEOUT"])
+        return cls(config["CACHE_REDIS_URL"], config["CACHE_KEY_PREFIX"])
 
-    @cached_property
-    def _client(self) -> Any:
-        return connect(self._url)
+    def begin(self) -> None:
+        self._spent.seconds = 0.0
 
     def get_many(self, *keys: str) -> list[bytes | None]:
-        def get() -> list[bytes | None]:
-            # Single commands in one round trip: the keys lie in different slots of a cluster.
-            pipe = self._client.pipeline(transaction=False)
-            for key in keys:
-                pipe.get(self._prefix + key)
-            found: list[bytes | None] = pipe.execute()
-            return found
+        return self._call(lambda: self._get_many(keys))
 
-        return self._read(get)
-
-    def set(self, key: str, value: bytes, timeout: Any = None) -> bool:
-        return bool(self._write(lambda: self._client.set(self._prefix + key, value, ex=timeout)))
+    def set(self, key: str, value: Entry, timeout: Any = None) -> bool:
+        return self._write(lambda: bool(self._client.set(self._prefix + key, value.dump(), ex=timeout)))
 
     def add(self, key: str, value: bytes, timeout: Any = None) -> bool:
-        return bool(self._write(lambda: self._client.set(self._prefix + key, value, ex=timeout, nx=True)))
+        return self._write(lambda: bool(self._client.set(self._prefix + key, value, ex=timeout, nx=True)))
 
     def delete(self, key: str) -> bool:
         # Past the breaker: who invalidates must know that it was done, and may wait for that.
-        try:
-            return bool(self._client.delete(self._prefix + key))
-        except (RedisError, OSError) as error:
-            self._reach.trip(error)
-            raise CacheUnavailableError("the shared cache cannot be reached") from error
+        with _unavailable():
+            return bool(self._connected().delete(self._prefix + key))
 
-    def keys(self) -> Iterator[str]:
+    def keys(self, prefix: str) -> Iterator[str]:
         # SCAN: in small steps, so that the server answers others meanwhile.
-        found = self._client.scan_iter(match=f"{self._prefix}*", count=1000)
-        while key := self._read(lambda: next(found, None)):
-            yield key.decode().removeprefix(self._prefix)
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix + prefix) + "*"
+        with _unavailable():
+            for key in self._connected().scan_iter(match=pattern, count=1000):
+                yield key.decode(errors="replace").removeprefix(self._prefix)
 
-    def lock(self, key: str) -> "_GuardedLock":
-        return _GuardedLock(self, key)
+    def lock(self, key: str) -> "FleetLock":
+        return FleetLock(self, f"{self._prefix}lock:{key}")
 
     def count(self, name: str) -> None:
         # Sent together, a moment later: a hit should not cost a second round trip.
         with self._counts_lock:
-            is_first = not self._counts
             self._counts[name] += 1
-        if is_first:
-            timer = Timer(COUNTS_AFTER, self._send_counts)
+            was_due, self._counts_are_due = self._counts_are_due, True
+        if not was_due:
+            timer = threading.Timer(COUNTS_AFTER, self._send_counts)
             timer.daemon = True
             timer.start()
 
     def counts(self) -> Mapping[str, int]:
-        self._send_counts()
-        found = self._read(lambda: self._client.hgetall(self._prefix + "counts"))
+        with _unavailable():
+            self._connected()
+            self._send_counts()
+            found = self._client.hgetall(self._prefix + "counts")
         return {name.decode(): int(number) for name, number in found.items()}
 
     def _send_counts(self) -> None:
         with self._counts_lock:
-            counts, self._counts = self._counts, Counter()
-
-        def send() -> None:
+            counts, self._counts, self._counts_are_due = self._counts, Counter(), False
+        try:
             pipe = self._client.pipeline(transaction=False)
             for name, amount in counts.items():
                 pipe.hincrby(self._prefix + "counts", name, amount)
             pipe.execute()
-
-        try:
-            self._write(send)
-        except CacheUnavailableError:
-            with self._counts_lock:  # with the next, then
+        except Exception:  # then with the next
+            with self._counts_lock:
                 self._counts += counts
 
-    def _read(self, call: Callable[[], Reply]) -> Reply:
-        with self._reach.guard():
-            return call()
+    def _get_many(self, keys: tuple[str, ...]) -> list[bytes | None]:
+        return self._read([self._prefix + key for key in keys])
+
+    def _call(self, call: Callable[[], Reply]) -> Reply:
+        if self._spent.seconds > PATIENCE:
+            raise CacheUnavailableError("the cache is slow")
+        started = time.perf_counter()
+        try:
+            return self._reach.run(call if self._beside is None else lambda: self._bounded(call))
+        finally:
+            self._spent.seconds += time.perf_counter() - started
 
     def _write(self, call: Callable[[], Reply]) -> Reply:
-        with self._reach.guard(), self._room.guard():
-            return call()
+        return self._call(lambda: self._room.run(call))
+
+    def _bounded(self, call: Callable[[], Reply]) -> Reply:
+        assert self._beside
+        return self._beside.submit(call).result(TIMEOUT)
+
+    def _connected(self) -> Any:
+        with self._client_lock:
+            if self._client is None:
+                client = connect(self._url)
+                self._read = reader(client)
+                self._client = client
+        return self._client
+
+    def _try_to_read(self) -> None:
+        self._connected()
+        self._get_many(("trial",))
+
+    def _try_to_write(self) -> None:
+        self._client.set(self._prefix + "trial", b"", ex=1)
 
 
-class _GuardedLock:
-    """Redis' own lock by redis-py, behind the breakers."""
+class _Spent(threading.local):
+    """The seconds that the calls of this thread's request have taken."""
 
-    def __init__(self, cache: SharedCache, key: str) -> None:
+    seconds = 0.0
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise CacheUnavailableError("the shared cache cannot be reached") from error
+
+
+class FleetLock:
+    """redis-py's lock, which one thread in all processes holds, and a thread beside that renews it meanwhile."""
+
+    def __init__(self, cache: SharedCache, name: str) -> None:
         self._cache = cache
-        self._key = key
+        self._name = name
 
-    @cached_property
-    def _lock(self) -> RedisLock:
+    def acquire(self) -> bool:
+        return self._cache._write(self._acquire)
+
+    def _acquire(self) -> bool:
         # Not thread-local: the thread that renews the lock is not the one that took it.
-        name = f"{self._cache._prefix}lock:{self._key}"
-        return RedisLock(self._cache._client, name, timeout=LOCK_TIME, thread_local=False)
+        self._lock = Lock(self._cache._client, self._name, timeout=LOCK_TIME, thread_local=False)
+        return bool(self._lock.acquire(blocking=False))
 
-    def acquire(self, *, blocking: bool) -> bool:
-        return bool(self._cache._write(lambda: self._lock.acquire(blocking=blocking)))
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        done = threading.Event()
+        threading.Thread(target=self._renew, args=(done,), daemon=True, name="cache-lock").start()
+        try:
+            yield
+        finally:
+            done.set()
 
-    def reacquire(self) -> object:
-        return self._cache._write(lambda: self._lock.reacquire())
-
-    def release(self) -> None:
-        with suppress(CacheUnavailableError, LockError):  # it falls free by itself
-            self._cache._write(lambda: self._lock.release())
+    def _renew(self, done: threading.Event) -> None:
+        while not done.wait(LOCK_TIME / 3):
+            try:
+                self._lock.reacquire()
+            except LockError:  # it is lost: another caller may compute the same
+                return
+            except Exception:
+                continue
+        with suppress(Exception):  # it falls free by itself
+            self._lock.release()

@@ -8,7 +8,6 @@ from app.auth import invalidation_secret
 from app.cache import generations
 from app.cache.answers import State
 from app.cache.backends import backend
-from app.cache.keys import count_live
 from app.routes.arguments import checked
 from app.schemas.problems import FORBIDDEN, UNAVAILABLE, WRONG_PARAMETERS
 from app.schemas.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
@@ -25,7 +24,7 @@ log = structlog.get_logger(__name__)
 @response(InvalidationSchema)
 def invalidate(user_id: int | None) -> dict[str, str]:
     """Clear the cache, or one user's part of it."""
-    generations.end(user_id)
+    generations.end(backend(), user_id)
     message = "Cache has been cleared" if user_id is None else f"Cache of user {user_id} has been cleared"
     log.info("cache_invalidated", user_id=user_id)
     return {"status": "success", "message": message}
@@ -36,7 +35,7 @@ def invalidate(user_id: int | None) -> dict[str, str]:
 @response(CacheSizeSchema)
 def size() -> dict[str, int]:
     """The number of live entries."""
-    return {"size": count_live(backend().keys())}
+    return {"size": generations.count_live(backend())}
 
 
 @cache_bp.get("/stats")
@@ -49,7 +48,7 @@ def stats() -> dict[str, object]:
     looked_up = hits + misses + stale
     return {
         "backend": current_app.config["CACHE_TYPE"],
-        "size": count_live(backend().keys()),
+        "size": generations.count_live(backend()),
         "hits": hits,
         "misses": misses,
         "stale": stale,
