@@ -118,10 +118,14 @@ def find(store: Backend, request: Request) -> Found:
 def _wait(flight: Future[Found], request: Request) -> Found:
     """The answer of the caller in this process that is computing it."""
     try:
-        entry, state = flight.result(current_app.config["DATABASE_STATEMENT_TIMEOUT"])
+        return as_waited_for(flight.result(current_app.config["DATABASE_STATEMENT_TIMEOUT"]))
     except (TimeoutError, NotKept):
         return request.computed(State.BYPASS)
-    return Found(entry, State.HIT if state is State.MISS else state)
+
+
+def as_waited_for(found: Found) -> Found:
+    """What another caller found, to one who waited for it."""
+    return Found(found.entry, State.HIT if found.state is State.MISS else found.state)
 
 
 def _lead(store: Backend, key: str, stale: Entry | None, request: Request) -> Found:

@@ -26,8 +26,8 @@ class Breaker:
     """Opens at a failure; then a trial is made beside the requests, at most one a second, until one succeeds.
 
     So an outage costs time to nobody but those who are there when it begins, however long a trial hangs. It is logged
-    once, and so is its end. A breaker that `begins_open` is for a part that is yet to be connected, which its trial
-    does; the first callers wait for that, a moment at most.
+    once, and so is its end. A breaker that `is_open` from the beginning is for a part that is yet to be connected, which
+    its trial does; the first callers wait for that, a moment at most.
     """
 
     def __init__(
@@ -35,24 +35,26 @@ class Breaker:
         event: str,
         failures: tuple[type[Exception], ...],
         trial: Callable[[], object],
-        begins_open: bool = False,
+        is_open: bool = False,
     ) -> None:
         self._event = event
         self._failures = failures
         self._trial = trial
         self._lock = Lock()
-        self._open = begins_open
+        self.is_open = is_open
         self._is_logged = False
         self._next_trial = 0.0
         self._first_tried = Event()
         self._first_ends = 0.0
+        if not is_open:
+            self._first_tried.set()
 
     def run(self, call: Callable[[], Reply]) -> Reply:
         """What the call gives. Raises CacheUnavailableError where it fails, and at once while the breaker is open."""
-        if self._open:
-            self._try_beside()
+        if self.is_open:
+            self.try_beside()
             self._first_tried.wait(max(0.0, self._first_ends - time.monotonic()))
-            if self._open:
+            if self.is_open:
                 raise CacheUnavailableError(self._event)
         try:
             return call()
@@ -64,16 +66,17 @@ class Breaker:
 
     def _trip(self, error: Exception) -> None:
         with self._lock:
-            self._open = True
+            self.is_open = True
             self._next_trial = time.monotonic() + RETRY_AFTER
             is_news, self._is_logged = not self._is_logged, True
         if is_news:
             log.warning(self._event, error=type(error).__name__)
 
-    def _try_beside(self) -> None:
+    def try_beside(self) -> None:
+        """Start a trial where one is due."""
         with self._lock:
             now = time.monotonic()
-            if now < self._next_trial:
+            if not self.is_open or now < self._next_trial:
                 return
             self._next_trial = float("inf")
             self._first_ends = self._first_ends or now + FIRST_TRIAL
@@ -86,7 +89,7 @@ class Breaker:
             self._trip(error)
         else:
             with self._lock:
-                self._open = False
+                self.is_open = False
                 was_logged, self._is_logged = self._is_logged, False
             if was_logged:
                 log.info(f"{self._event}_over")

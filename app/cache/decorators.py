@@ -79,7 +79,7 @@ def _response(found: Found) -> Response:
     """The answer, or a 304 for a caller that has it."""
     entry, asked = found.entry, request.if_none_match
     # A compressed answer's tag ends in ":" and the algorithm; the caller is told the tag that it has.
-    tags = (tag for tag in asked.as_set(include_weak=True) if tag.partition(":")[0] == entry.etag)
+    tags = (tag for tag in asked.as_set(include_weak=True) if tag and tag.partition(":")[0] == entry.etag)
     tag = next(tags, entry.etag if asked.star_tag else None)
     response = Response(entry.payload, headers=entry.headers)
     response.set_etag(tag or entry.etag)

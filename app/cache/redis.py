@@ -17,6 +17,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -91,4 +92,6 @@ class _OwnConnections:
             connection.connect()
         connection.send_command("MGET", *keys)
         values: list[bytes | None] = connection.read_response()
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise InvalidResponse("not a reply to MGET")
         return values

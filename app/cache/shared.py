@@ -44,7 +44,7 @@ class SharedCache(BaseCache):
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
         self._counts_are_due = False
-        self._reach = Breaker("cache_unreachable", (Exception,), self._try_to_read, begins_open=True)
+        self._reach = Breaker("cache_unreachable", (Exception,), self._try_to_read, is_open=True)
         # A full server still answers what it has, and so does one that has become a replica.
         self._room = Breaker("cache_takes_nothing", (OutOfMemoryError, ReadOnlyError), self._try_to_write)
         # A client of several servers may ask one after the other. Its calls are waited for no longer than others.
@@ -57,6 +57,8 @@ class SharedCache(BaseCache):
 
     def begin(self) -> None:
         self._spent.seconds = 0.0
+        if self._reach.is_open:  # any request, even a probe of a balancer's, finds out that the cache is back
+            self._reach.try_beside()
 
     def get_many(self, *keys: str) -> list[bytes | None]:
         return self._call(lambda: self._get_many(keys))

@@ -1,0 +1,154 @@
+"""After its time an answer is served for a while longer, while one caller refreshes it or nobody can."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from psycopg2 import OperationalError as DriverError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.cache import answers
+from app.schemas import parameters as takes
+from tests.cache.conftest import Service
+from tests.cache.test_single_flight import Elsewhere
+
+AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
+
+
+def test_one_caller_refreshes_while_the_others_take_the_stale_answer(service: Service) -> None:
+    service.state()
+    service.clock.forward(hours=1)
+    service.probe.answer, service.probe.may_end = "a new answer", threading.Event()
+    service.probe.running.clear()
+    with ThreadPoolExecutor(1) as pool:
+        refreshing = pool.submit(service.get)
+        assert service.probe.running.wait(20)
+        others = [service.get() for _ in range(3)]
+        assert {(other.json, other.headers["X-Cache"]) for other in others} == {("an answer", "STALE")}
+        service.probe.may_end.set()
+        assert refreshing.result().headers["X-Cache"] == "MISS"
+        assert refreshing.result().json == "a new answer"
+    assert service.get().json == "a new answer"
+    assert service.state() == "HIT"
+    assert service.probe.calls == 2
+
+
+def test_other_processes_take_the_stale_answer_too(
+    shared: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Elsewhere(monkeypatch)
+    service, other = shared(), shared()
+    service.state()
+    for each in (service, other):
+        each.clock.forward(hours=1)
+    service.probe.may_end = threading.Event()
+    service.probe.running.clear()
+    with ThreadPoolExecutor(1) as pool:
+        refreshing = pool.submit(service.state)
+        assert service.probe.running.wait(20)
+        assert other.state() == "STALE"
+        service.probe.may_end.set()
+        assert refreshing.result() == "MISS"
+    assert other.state() == "HIT"
+    assert other.probe.calls == 0
+
+
+def test_the_stale_answer_is_gone_after_the_grace_period(service: Service) -> None:
+    service.state()
+    service.clock.forward(hours=2)
+    service.probe.error = AWAY
+    assert service.get().status_code == 503
+
+
+@pytest.mark.parametrize("error", [AWAY, PoolTimeout("QueuePool limit reached")])
+def test_while_the_database_is_away_the_stale_answer_is_served(service: Service, error: Exception) -> None:
+    service.state()
+    service.clock.forward(hours=1, minutes=30)
+    service.probe.error = error
+    assert [service.state() for _ in range(3)] == ["STALE"] * 3
+    assert service.get().json == "an answer"
+    assert service.get("/probe/list/2").status_code == 503
+    service.probe.error, service.probe.answer = None, "a new answer"
+    assert service.get().json == "a new answer"
+
+
+def test_a_fault_of_the_service_itself_is_not_hidden_by_a_stale_answer(service: Service) -> None:
+    service.state()
+    service.clock.forward(hours=1)
+    for error in (IntegrityError("SELECT 1", {}, DriverError("a fault")), RuntimeError("a fault")):
+        service.probe.error = error
+        assert service.get().status_code == 500
+
+
+def test_without_a_grace_period_nothing_is_served_stale(make_cached: Callable[..., Service]) -> None:
+    service = make_cached(CACHE_STALE_TIMEOUT="0")
+    service.state()
+    service.clock.forward(hours=1)
+    service.probe.error = AWAY
+    assert service.get().status_code == 503
+    service.probe.error = None
+    assert service.state() == "MISS"
+
+
+def test_what_is_stale_at_once_is_computed_by_one_at_a_time(service: Service) -> None:
+    service.add("/probe/now", takes.OfEveryone, timeout=0)
+    assert [service.state("/probe/now") for _ in range(2)] == ["MISS", "MISS"]
+
+
+def test_stale_answers_are_counted(service: Service) -> None:
+    service.state()
+    service.clock.forward(hours=1)
+    service.probe.error = AWAY
+    service.state()
+    assert service.stats()["stale"] == 1
+
+
+def test_who_waits_for_a_refresh_that_ends_stale_is_told_so() -> None:
+    entry = answers.Entry(b"", (), "", 0, 0)
+    for found, told in (("MISS", "HIT"), ("HIT", "HIT"), ("STALE", "STALE"), ("BYPASS", "BYPASS")):
+        assert answers.as_waited_for(answers.Found(entry, answers.State(found))).state == told
+
+
+@pytest.mark.parametrize("path", ["/probe/list/1?range=today", "/probe/list/1?range=7d", "/probe/today/1"])
+@pytest.mark.parametrize(
+    ("zone", "before", "midnight"),
+    [
+        ("UTC", "2026-11-23T23:59:59", "2026-11-24T00:00:00"),
+        ("Europe/Paris", "2026-11-23T22:59:59", "2026-11-23T23:00:00"),
+        ("Asia/Kathmandu", "2026-11-23T18:14:59", "2026-11-23T18:15:00"),
+        ("Pacific/Kiritimati", "2026-11-23T09:59:59", "2026-11-23T10:00:00"),
+    ],
+)
+def test_what_depends_on_now_ends_at_midnight(
+    service: Service, path: str, zone: str, before: str, midnight: str
+) -> None:
+    path += f"{'&' if '?' in path else '?'}tz={zone}"
+    service.clock.set(before)
+    assert [service.state(path), service.state(path)] == ["MISS", "HIT"]
+    service.clock.set(midnight)
+    service.probe.error = AWAY
+    assert service.get(path).status_code == 503  # not even stale
+    service.probe.error = None
+    assert [service.state(path), service.state(path)] == ["MISS", "HIT"]
+
+
+def test_what_does_not_depend_on_now_outlives_midnight(service: Service) -> None:
+    service.clock.set("2026-11-23T23:59:59")
+    service.state()
+    service.clock.set("2026-11-24T00:00:01")
+    assert service.state() == "HIT"
+
+
+def test_a_computation_that_lasts_past_midnight_is_not_served_again(service: Service) -> None:
+    service.clock.set("2026-11-23T23:59:59")
+    service.probe.may_end = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(service.state, "/probe/today/1")
+        assert service.probe.running.wait(20)
+        service.clock.set("2026-11-24T00:00:01")
+        service.probe.may_end.set()
+        assert first.result() == "MISS"
+    service.probe.may_end = None
+    assert service.state("/probe/today/1") == "MISS"

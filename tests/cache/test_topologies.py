@@ -1,0 +1,187 @@
+"""Each way to reach a Redis or Valkey: a server, a socket, TLS, Sentinels, a cluster."""
+
+import shutil
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cache.redis import connect
+from tests.cache.conftest import Service
+from tests.faults import Proxy, Valkey, free_port, make_certificate, wait_until
+
+MakeService = Callable[..., Service]
+
+
+@pytest.fixture
+def on(make_service: MakeService) -> MakeService:
+    return lambda url, **settings: make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=url, **settings)
+
+
+def assert_all_of_it_works(service: Service, other: Service) -> None:
+    """Two services on one backend: shared answers, single flight, invalidation, numbers."""
+    paths = [f"/probe/list/{user}" for user in range(1, 20)] + ["/probe/compare/1/2", "/probe/everyone"]
+    assert {service.state(path) for path in paths} == {"MISS"}
+    assert {other.state(path) for path in paths} == {"HIT"}
+    assert other.size() == len(paths)
+    assert other.invalidate("?user_id=1") == 200
+    assert {path for path in paths if service.state(path) == "MISS"} == {"/probe/list/1", "/probe/compare/1/2"}
+    service.stats()
+    assert other.stats()["misses"] == len(paths) + 2
+    assert service.invalidate() == 200
+    assert {other.state(path) for path in paths} == {"MISS"}
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "tls"),
+    [
+        ("redis://valkey:6379/0", "valkey", False),
+        ("valkey://valkey.example.com:6379/0", "valkey.example.com", False),
+        ("rediss://my-valkey.cache.amazonaws.com:6379", "my-valkey.cache.amazonaws.com", True),
+        ("valkeys://redis.example.com:6379", "redis.example.com", True),
+    ],
+)
+def test_a_url_s_host_is_left_as_it_is(url: str, host: str, tls: bool) -> None:
+    pool = connect(url).connection_pool
+    assert pool.connection_kwargs["host"] == host
+    assert ("SSL" in pool.connection_class.__name__) is tls
+
+
+def test_a_server_and_a_database_of_it(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+    valkey = own_valkey()
+    url = valkey.url.removesuffix("/0") + "/7"
+    assert_all_of_it_works(on(url), on(url.replace("redis", "valkey", 1)))
+    with valkey.client as client:
+        assert client.dbsize() == 0
+
+
+def test_a_socket(on: MakeService, own_valkey: Callable[..., Valkey], tmp_path: Path) -> None:
+    path = tmp_path / "valkey.sock"
+    own_valkey("--unixsocket", str(path))
+    assert_all_of_it_works(on(f"unix://{path}"), on(f"unix://{path}"))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to make a certificate with")
+def test_tls(on: MakeService, own_valkey: Callable[..., Valkey], tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Proxy(("127.0.0.1", own_valkey().port), context) as proxy:
+        url = f"rediss://127.0.0.1:{proxy.port}/0"
+        trusted = f"{url}?ssl_ca_certs={certificate}"
+        assert_all_of_it_works(on(trusted), on(trusted))
+        # Whom nobody vouches for is not talked to.
+        assert [on(url).state(), on(url).invalidate()] == ["BYPASS", 503]
+        assert on(url + "?ssl_cert_reqs=none").state() == "HIT"
+
+
+def as_cluster(valkey: Valkey) -> Valkey:
+    """A cluster of one: it has every slot, and refuses a command for several."""
+    with valkey.client as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO", target_nodes=None)))
+    return valkey
+
+
+@pytest.fixture
+def cluster(own_valkey: Callable[..., Valkey]) -> Valkey:
+    return as_cluster(own_valkey("--cluster-enabled", "yes", "--cluster-port", str(free_port())))
+
+
+@pytest.fixture
+def cluster_url(cluster: Valkey) -> str:
+    return f"redis+cluster://127.0.0.1:{cluster.port}"
+
+
+def test_a_cluster(on: MakeService, cluster_url: str) -> None:
+    assert_all_of_it_works(on(cluster_url), on(cluster_url))
+
+
+def test_a_cluster_that_is_away_at_first(on: MakeService, cluster: Valkey, cluster_url: str) -> None:
+    cluster.kill()
+    service = on(cluster_url)
+    assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
+    assert [service.invalidate(), service.size_status()] == [503, 503]
+    cluster.start()
+    as_cluster_again(cluster)
+    wait_until(lambda: service.state() == "HIT", 10)
+
+
+def test_a_cluster_that_crashes(on: MakeService, cluster: Valkey, cluster_url: str) -> None:
+    service = on(cluster_url)
+    assert [service.state(), service.state()] == ["MISS", "HIT"]
+    cluster.kill()
+    assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
+    cluster.start()
+    as_cluster_again(cluster)
+    wait_until(lambda: service.state() == "HIT", 10)
+
+
+def as_cluster_again(cluster: Valkey) -> None:
+    """Wait for a cluster that remembers its slots."""
+    with cluster.client as client:
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+
+
+def test_a_cluster_that_hangs_costs_a_request_little(
+    on: MakeService, cluster: Valkey, cluster_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("redis.TIMEOUT", "shared.TIMEOUT", "shared.PATIENCE"):
+        monkeypatch.setattr(f"app.cache.{name}", 0.1)
+    service = on(cluster_url)
+    wait_until(lambda: service.state() == "HIT", 10)
+    cluster.stop_answering()
+    started = time.monotonic()
+    assert {service.state(f"/probe/list/{user}") for user in range(2, 20)} == {"BYPASS"}
+    assert time.monotonic() - started < 0.25 + 0.25  # the second quarter is for what the test itself does
+    cluster.answer_again()
+    wait_until(lambda: service.state() == "HIT", 10)
+
+
+@pytest.fixture(params=["no password", "one password", "a password of the server alone"])
+def watched(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> Iterator[tuple[Valkey, Valkey, str]]:
+    """A server, the Sentinel that watches it, and the URL of both."""
+    password = "" if request.param == "no password" else "a secret"
+    master = own_valkey(*(["--requirepass", password] if password else []))
+    lines = [f"sentinel monitor songs 127.0.0.1 {master.port} 1", "sentinel down-after-milliseconds songs 1000"]
+    if password:
+        lines.append(f'sentinel auth-pass songs "{password}"')
+    if request.param == "one password":
+        lines.append(f'requirepass "{password}"')
+    sentinel = own_valkey(sentinel_of="\n".join(lines) + "\n")
+    credentials = f":{password.replace(' ', '%20')}@" if password else ""
+    yield master, sentinel, f"redis+sentinel://{credentials}127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/songs/0"
+
+
+def test_a_service_that_sentinels_watch(on: MakeService, watched: tuple[Valkey, Valkey, str]) -> None:
+    _, _, url = watched
+    assert_all_of_it_works(on(url), on(url))
+
+
+def test_a_service_that_no_sentinel_knows(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+    sentinel = own_valkey(sentinel_of="sentinel deny-scripts-reconfig yes\n")
+    service = on(f"redis+sentinel://127.0.0.1:{sentinel.port}/songs")
+    assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
+    assert service.invalidate() == 503
+
+
+def test_a_failover(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+    master, replica = own_valkey(), own_valkey()
+    with replica.client as client:
+        client.replicaof("127.0.0.1", master.port)
+    sentinel = own_valkey(
+        sentinel_of=f"sentinel monitor songs 127.0.0.1 {master.port} 1\nsentinel down-after-milliseconds songs 500\n"
+        "sentinel failover-timeout songs 3000\n"
+    )
+    with sentinel.client as client:
+        wait_until(lambda: client.execute_command("SENTINEL", "REPLICAS", "songs"), 30, "the replica's discovery")
+    service = on(f"redis+sentinel://127.0.0.1:{sentinel.port}/songs")
+    assert [service.state(), service.state()] == ["MISS", "HIT"]
+    master.kill()
+    assert service.state("/probe/list/2") == "BYPASS"
+    wait_until(lambda: service.state("/probe/list/3") == "HIT", 30, "the failover")
+    assert service.invalidate() == 200
+    with replica.client as client:
+        assert client.keys("songswap-insights:answer:*")
