@@ -1,4 +1,4 @@
-"""Servers that go wrong on demand: a Valkey that can be killed and restarted, and a proxy that delays, holds or cuts."""
+"""Servers that go wrong on demand: a Valkey that can be killed and restarted, a proxy that delays and cuts."""
 
 import shutil
 import signal
@@ -189,8 +189,10 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 and localhost that vouches for itself, and its key."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", certificate],
+        [
+            *["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+            *("-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", certificate),
+        ],
         check=True,
         capture_output=True,
     )

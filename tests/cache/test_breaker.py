@@ -94,9 +94,8 @@ def test_an_outage_is_logged_once_and_so_is_its_end(part: Part) -> None:
     made = make(part)
     with capture_logs() as logged:
         for _ in range(2):
-            part.is_away = True
-            trials = part.trials
-            wait_until(lambda: is_refused(made, part) and part.trials > trials + 2)
+            part.is_away, part.trials = True, 0
+            wait_until(lambda: is_refused(made, part) and part.trials > 2)
             part.is_away = False
             wait_until(lambda: not is_refused(made, part))
     assert [(line["event"], line["log_level"]) for line in logged] == [

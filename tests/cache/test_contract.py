@@ -46,12 +46,22 @@ def test_a_group_is_a_set(service: Service) -> None:
     assert service.state("/probe/everyone") == "MISS"
 
 
-@pytest.mark.parametrize(
-    "other",
-    ["/probe/list/2", "/probe/list/1?limit=11", "/probe/list/1?offset=10", "/probe/list/1?by=listen_time"]
-    + ["/probe/list/1?range=today", "/probe/list/1?tz=Europe/Paris", "/probe/everyone?users=1", "/probe/today/1"]
-    + ["/probe/list/1?range=today&compare=previous", "/probe/list/1?from=2026-01-01", "/probe/list/1?to=2026-01-01"],
-)
+OTHERS = """
+    /probe/list/2
+    /probe/list/1?limit=11
+    /probe/list/1?offset=10
+    /probe/list/1?by=listen_time
+    /probe/list/1?range=today
+    /probe/list/1?range=today&compare=previous
+    /probe/list/1?tz=Europe/Paris
+    /probe/list/1?from=2026-01-01
+    /probe/list/1?to=2026-01-01
+    /probe/everyone?users=1
+    /probe/today/1
+"""
+
+
+@pytest.mark.parametrize("other", OTHERS.split())
 def test_requests_that_ask_something_else_have_keys_of_their_own(service: Service, other: str) -> None:
     service.state()
     assert service.state(other) == "MISS"

@@ -58,8 +58,7 @@ def test_no_command_blocks_the_server_or_looks_beyond_the_prefix(
     def watch() -> None:
         with suppress(Exception), watcher.monitor() as monitor:
             watching.set()
-            for line in monitor.listen():
-                seen.append(line["command"].split())
+            seen.extend(line["command"].split() for line in monitor.listen())
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -3,7 +3,7 @@
 import shutil
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,8 +81,14 @@ def as_cluster(valkey: Valkey) -> Valkey:
     """A cluster of one: it has every slot, and refuses a command for several."""
     with valkey.client as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO", target_nodes=None)))
-    return valkey
+    return in_order(valkey)
+
+
+def in_order(cluster: Valkey) -> Valkey:
+    """The cluster, once it says that it is in order; it remembers its slots."""
+    with cluster.client as client:
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+    return cluster
 
 
 @pytest.fixture
@@ -105,7 +111,7 @@ def test_a_cluster_that_is_away_at_first(on: MakeService, cluster: Valkey, clust
     assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
     assert [service.invalidate(), service.size_status()] == [503, 503]
     cluster.start()
-    as_cluster_again(cluster)
+    in_order(cluster)
     wait_until(lambda: service.state() == "HIT", 10)
 
 
@@ -115,14 +121,8 @@ def test_a_cluster_that_crashes(on: MakeService, cluster: Valkey, cluster_url: s
     cluster.kill()
     assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
     cluster.start()
-    as_cluster_again(cluster)
+    in_order(cluster)
     wait_until(lambda: service.state() == "HIT", 10)
-
-
-def as_cluster_again(cluster: Valkey) -> None:
-    """Wait for a cluster that remembers its slots."""
-    with cluster.client as client:
-        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
 
 
 def test_a_cluster_that_hangs_costs_a_request_little(
@@ -141,8 +141,8 @@ def test_a_cluster_that_hangs_costs_a_request_little(
 
 
 @pytest.fixture(params=["no password", "one password", "a password of the server alone"])
-def watched(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> Iterator[tuple[Valkey, Valkey, str]]:
-    """A server, the Sentinel that watches it, and the URL of both."""
+def watched_url(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> str:
+    """The URL of a server that a Sentinel watches, beside one that is away."""
     password = "" if request.param == "no password" else "a secret"
     master = own_valkey(*(["--requirepass", password] if password else []))
     lines = [f"sentinel monitor songs 127.0.0.1 {master.port} 1", "sentinel down-after-milliseconds songs 1000"]
@@ -152,12 +152,11 @@ def watched(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -
         lines.append(f'requirepass "{password}"')
     sentinel = own_valkey(sentinel_of="\n".join(lines) + "\n")
     credentials = f":{password.replace(' ', '%20')}@" if password else ""
-    yield master, sentinel, f"redis+sentinel://{credentials}127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/songs/0"
+    return f"redis+sentinel://{credentials}127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/songs/0"
 
 
-def test_a_service_that_sentinels_watch(on: MakeService, watched: tuple[Valkey, Valkey, str]) -> None:
-    _, _, url = watched
-    assert_all_of_it_works(on(url), on(url))
+def test_a_service_that_sentinels_watch(on: MakeService, watched_url: str) -> None:
+    assert_all_of_it_works(on(watched_url), on(watched_url))
 
 
 def test_a_service_that_no_sentinel_knows(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
