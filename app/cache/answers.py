@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03
 
+# Seconds after a refresh that failed because the database is away, in which this process serves what is stale at once:
+# to find out that a database does not answer may take long.
+NEXT_REFRESH = 1.0
+
 # The part of an entry's time by which it may be shorter, so that entries written together do not expire together.
 JITTER = 0.1
 
@@ -76,6 +80,7 @@ class Request(NamedTuple):
         return Found(Entry.of(response, fresh_until, serve_until), state)
 
 
+_no_refresh_until = 0.0
 _flights: dict[str, Future[Found]] = {}
 _flights_lock = Lock()
 
@@ -96,6 +101,8 @@ def find(store: Backend, request: Request) -> Found:
     if entry is not None and instant < entry.fresh_until:
         return Found(entry, State.HIT)
     stale = entry if entry is not None and instant < entry.serve_until else None
+    if stale and time.monotonic() < _no_refresh_until:
+        return Found(stale, State.STALE)
     with _flights_lock:
         flight = _flights.get(key)
         leads = flight is None
@@ -130,6 +137,7 @@ def as_waited_for(found: Found) -> Found:
 
 def _lead(store: Backend, key: str, stale: Entry | None, request: Request) -> Found:
     """The answer for all callers in this process: another process's, or one computed here."""
+    global _no_refresh_until
     lock = store.lock(key)
     deadline = time.monotonic() + current_app.config["DATABASE_STATEMENT_TIMEOUT"]
     try:
@@ -151,9 +159,10 @@ def _lead(store: Backend, key: str, stale: Entry | None, request: Request) -> Fo
         try:
             found = request.computed(State.MISS)
         except SQLAlchemyError as error:
-            if stale is not None and unavailable(error):
-                return Found(stale, State.STALE)
-            raise
+            if stale is None or not unavailable(error):
+                raise
+            _no_refresh_until = time.monotonic() + NEXT_REFRESH
+            return Found(stale, State.STALE)
         try:
             store.set(key, found.entry, timeout=max(1, round(found.entry.serve_until - now())))
         except CacheUnavailableError:

@@ -71,12 +71,17 @@ class NoLock:
         return nullcontext()
 
 
+# Bytes of the answers that one process keeps in its memory, however few they are.
+LOCAL_BYTES = 32 * 1024 * 1024
+
+
 class LocalCache(BaseCache):
     """Answers in the memory of one process. What was asked for least recently makes room."""
 
     def __init__(self, threshold: int) -> None:
         super().__init__()
         self._threshold = threshold
+        self._bytes = 0
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
@@ -108,7 +113,7 @@ class LocalCache(BaseCache):
 
     def delete(self, key: str) -> bool:
         with self._lock:
-            return self._kept.pop(key, None) is not None
+            return self._drop(key)
 
     def keys(self, prefix: str) -> Iterator[str]:
         now = time.time()
@@ -133,10 +138,21 @@ class LocalCache(BaseCache):
         return value
 
     def _set(self, key: str, value: Any, timeout: float) -> None:
+        self._drop(key)
         self._kept[key] = (time.time() + timeout, value)
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._threshold:
-            self._kept.popitem(last=False)
+        self._bytes += _length(value)
+        while len(self._kept) > self._threshold or self._bytes > LOCAL_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: str) -> bool:
+        if key not in self._kept:
+            return False
+        self._bytes -= _length(self._kept.pop(key)[1])
+        return True
+
+
+def _length(value: Any) -> int:
+    return len(value.payload) if isinstance(value, Entry) else len(value)
 
 
 class NoCache(NullCache):

@@ -41,7 +41,7 @@ class Breaker:
         self._failures = failures
         self._trial = trial
         self._lock = Lock()
-        self.is_open = is_open
+        self._open = is_open
         self._is_logged = False
         self._next_trial = 0.0
         self._first_tried = Event()
@@ -51,10 +51,10 @@ class Breaker:
 
     def run(self, call: Callable[[], Reply]) -> Reply:
         """What the call gives. Raises CacheUnavailableError where it fails, and at once while the breaker is open."""
-        if self.is_open:
-            self.try_beside()
+        if self._open:
+            self._try_beside()
             self._first_tried.wait(max(0.0, self._first_ends - time.monotonic()))
-            if self.is_open:
+            if self._open:
                 raise CacheUnavailableError(self._event)
         try:
             return call()
@@ -66,17 +66,17 @@ class Breaker:
 
     def _trip(self, error: Exception) -> None:
         with self._lock:
-            self.is_open = True
+            self._open = True
             self._next_trial = time.monotonic() + RETRY_AFTER
             is_news, self._is_logged = not self._is_logged, True
         if is_news:
             log.warning(self._event, error=type(error).__name__)
 
-    def try_beside(self) -> None:
+    def _try_beside(self) -> None:
         """Start a trial where one is due."""
         with self._lock:
             now = time.monotonic()
-            if not self.is_open or now < self._next_trial:
+            if not self._open or now < self._next_trial:
                 return
             self._next_trial = float("inf")
             self._first_ends = self._first_ends or now + FIRST_TRIAL
@@ -89,7 +89,7 @@ class Breaker:
             self._trip(error)
         else:
             with self._lock:
-                self.is_open = False
+                self._open = False
                 was_logged, self._is_logged = self._is_logged, False
             if was_logged:
                 log.info(f"{self._event}_over")

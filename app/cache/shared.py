@@ -57,8 +57,6 @@ class SharedCache(BaseCache):
 
     def begin(self) -> None:
         self._spent.seconds = 0.0
-        if self._reach.is_open:  # any request, even a probe of a balancer's, finds out that the cache is back
-            self._reach.try_beside()
 
     def get_many(self, *keys: str) -> list[bytes | None]:
         return self._call(lambda: self._get_many(keys))

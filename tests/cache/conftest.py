@@ -126,6 +126,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """As much patience with a slow Valkey as the machine needs."""
     for name, seconds in PATIENT.items():
         monkeypatch.setattr(f"app.cache.{name}", seconds)
+    monkeypatch.setattr("app.cache.answers._no_refresh_until", 0.0)
 
 
 @pytest.fixture(scope="session")

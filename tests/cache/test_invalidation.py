@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.cache import backends
 from tests.cache.conftest import Service
 from tests.cache.test_stale import AWAY
 from tests.conftest import SECRET
@@ -108,6 +109,19 @@ def test_users_who_come_and_go_leave_room_for_answers(make_service: Callable[...
         service.state(f"/probe/list/{user + 1}")
     assert [service.state("/probe/list/200"), service.state("/probe/list/190")] == ["HIT", "HIT"]
     assert [service.state("/probe/list/1"), service.size() <= 50] == ["MISS", True]
+
+
+def test_large_answers_take_no_more_memory_than_there_is(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "LOCAL_BYTES", 100_000)
+    service = make_service()
+    service.probe.answer = "x" * 10_000
+    for user in range(1, 30):
+        assert [service.state(f"/probe/list/{user}") for _ in range(2)] == ["MISS", "HIT"]
+    assert 8 <= service.size() <= 10
+    service.probe.answer = "x" * 200_000
+    assert [service.state("/probe/list/99") for _ in range(2)] == ["MISS", "MISS"]
 
 
 def test_what_is_asked_for_stays(make_service: Callable[..., Service]) -> None:

@@ -13,6 +13,7 @@ from app.cache import answers
 from app.schemas import parameters as takes
 from tests.cache.conftest import Service
 from tests.cache.test_single_flight import Elsewhere
+from tests.faults import wait_until
 
 AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
 
@@ -71,7 +72,22 @@ def test_while_the_database_is_away_the_stale_answer_is_served(service: Service,
     assert service.get().json == "an answer"
     assert service.get("/probe/list/2").status_code == 503
     service.probe.error, service.probe.answer = None, "a new answer"
-    assert service.get().json == "a new answer"
+    wait_until(lambda: service.get().json == "a new answer", 5)
+
+
+def test_while_the_database_is_away_not_every_request_finds_that_out_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "NEXT_REFRESH", 60)
+    paths = [f"/probe/list/{user}" for user in range(1, 10)]
+    for path in paths:
+        service.state(path)
+    service.clock.forward(hours=1)
+    service.probe.error, service.probe.calls = AWAY, 0
+    assert {service.state(path) for path in paths} == {"STALE"}
+    assert service.probe.calls == 1
+    assert service.get("/probe/list/99").status_code == 503
+    monkeypatch.setattr(answers, "_no_refresh_until", 0.0)
 
 
 def test_a_fault_of_the_service_itself_is_not_hidden_by_a_stale_answer(service: Service) -> None:
