@@ -22,6 +22,13 @@ from app.routes.insights_global import insights_global_bp
 from app.routes.service import service_bp
 from config import SettingsError, load_settings
 
+# A 304 is the cache's own affair. No HTML: an answer to OPTIONS is an empty page.
+COMPRESSION = {
+    "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
+    "COMPRESS_MIMETYPES": ["application/json", "application/problem+json", "text/css", "text/javascript"],
+    "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,
+}
+
 
 def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     """The service, with the given settings or those of the environment.
@@ -33,7 +40,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
     app = Flask(__name__)
     app.json = JSONProvider(app)
-    app.config.from_mapping(settings, CLOCK=now, COMPRESS_ALGORITHM=["zstd", "br", "gzip"])
+    app.config.from_mapping(settings, **COMPRESSION, CLOCK=now)
     backends.init_app(app)
     front.init_app(app)
     logs.init_app(app)

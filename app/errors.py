@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, current_app, g, request
@@ -17,6 +18,10 @@ log = structlog.get_logger(__name__)
 # SQLSTATE of a statement that ran into its timeout, and of a database that lacks what the service reads.
 QUERY_CANCELED = "57014"
 SCHEMA_DIFFERS = {"42P01", "42703", "42501", "3F000"}  # undefined table, undefined column, no privilege, no schema
+
+
+# What may stand in a URI's path as it is (RFC 3986).
+IN_A_PATH = "/!$&'()*+,;=:@"
 
 
 class BadParameter(NamedTuple):
@@ -41,7 +46,7 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.path,
+        "instance": quote(request.path, safe=IN_A_PATH),
         "error": detail,
         "request_id": g.get("request_id"),
         **members,

@@ -52,9 +52,12 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
     # Relative, so that "Try it out" works under whatever address the document was fetched from.
     document["servers"] = [{"url": "/"}]
     document["paths"]["/docs"] = {"get": DOCS_PAGE}
+    for tag in document["tags"]:
+        tag["name"] = tag["name"].replace("_", " ")
     examples = orjson.loads(EXAMPLES.read_bytes())
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            operation["tags"] = [tag.replace("_", " ") for tag in operation.get("tags", [])]
             _place_parameters(operation)
             _name_media_types(operation)
         if path in examples:

@@ -1,7 +1,7 @@
 """Errors: which requests are wrong, and the problem that says so."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from flask import Flask
@@ -25,7 +25,7 @@ def check_problem(answer: TestResponse, status: int) -> dict[str, Any]:
     assert body.keys() - {"errors"} == MEMBERS
     assert body["status"] == status
     assert body["error"] == body["detail"]
-    assert body["instance"] == answer.request.path
+    assert unquote(body["instance"]) == answer.request.path
     assert body["request_id"] == answer.headers["X-Request-ID"]
     assert ("errors" in body) == (status == 400)
     if status == 400:

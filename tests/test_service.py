@@ -55,8 +55,21 @@ def test_health_touches_nothing(client: FlaskClient, statements: list[str]) -> N
 def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str]) -> None:
     answer = client.get("/ready")
     assert answer.status_code == 200
-    assert answer.json["checks"]["database"] == answer.json["checks"]["schema"] == "ok"
+    assert answer.json["checks"] == {"database": "ok", "schema": "ok", "cache": "ok"}
     assert len(statements) == 1
+
+
+def test_ready_without_its_cache(database_url: str) -> None:
+    gone = service_on(database_url, CACHE_TYPE="RedisCache", CACHE_REDIS_URL=f"redis://127.0.0.1:{closed_port()}")
+    none = service_on(database_url, CACHE_TYPE="NullCache")
+    for client, said in ((gone, "cannot be reached"), (none, "none")):
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json["checks"]["cache"]) == (200, said)
+
+
+def test_an_answer_to_options_is_empty(client: FlaskClient) -> None:
+    answer = client.options("/insights/total/listens/1", headers={"Accept-Encoding": "gzip"})
+    assert (answer.data, answer.headers.get("Content-Encoding")) == (b"", None)
 
 
 def test_a_missing_table_is_named_and_answers_are_503_until_it_is_back(own_database: str) -> None:

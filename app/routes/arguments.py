@@ -18,6 +18,9 @@ FIXED_DETAILS = {
     "other_user_id": "Invalid user_id parameter",
 }
 
+# An answer should not be much larger than its request.
+MOST_ERRORS = 20
+
 
 def checked(schema: type[Schema]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Call the view with what `schema` loads from the request's path and query, as keyword arguments.
@@ -59,10 +62,11 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
         errors |= {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
     if errors:
         order = [*path, *request.args]
+        names_in_order = sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
         raise BadParametersError(
             [
                 BadParameter(shortened_name(name), FIXED_DETAILS.get(name, errors[name]))
-                for name in sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
+                for name in names_in_order[:MOST_ERRORS]
             ]
         )
     return loaded

@@ -9,7 +9,7 @@ from app.cache import generations
 from app.cache.answers import State
 from app.cache.backends import backend
 from app.routes.arguments import checked
-from app.schemas.problems import FORBIDDEN, UNAVAILABLE, WRONG_PARAMETERS
+from app.schemas.problems import CACHE_UNAVAILABLE, FORBIDDEN, WRONG_PARAMETERS
 from app.schemas.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
 
 cache_bp = Blueprint("cache", __name__, url_prefix="/cache")
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 @cache_bp.post("/invalidate")
-@other_responses(FORBIDDEN | WRONG_PARAMETERS | UNAVAILABLE)
+@other_responses(FORBIDDEN | WRONG_PARAMETERS | CACHE_UNAVAILABLE)
 @authenticate(invalidation_secret)
 @checked(InvalidationParameters)
 @response(InvalidationSchema)
@@ -31,7 +31,7 @@ def invalidate(user_id: int | None) -> dict[str, str]:
 
 
 @cache_bp.get("/size")
-@other_responses(UNAVAILABLE)
+@other_responses(CACHE_UNAVAILABLE)
 @response(CacheSizeSchema)
 def size() -> dict[str, int]:
     """The number of live entries."""
@@ -39,7 +39,7 @@ def size() -> dict[str, int]:
 
 
 @cache_bp.get("/stats")
-@other_responses(UNAVAILABLE)
+@other_responses(CACHE_UNAVAILABLE)
 @response(CacheStatsSchema)
 def stats() -> dict[str, object]:
     """What the cache did."""

@@ -2,9 +2,11 @@
 
 import structlog
 from apifairy import other_responses, response
-from flask import Blueprint
+from flask import Blueprint, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cache.backends import backend
+from app.cache.breaker import CacheUnavailableError
 from app.extensions import db
 from app.schemas.service import HealthSchema, ReadySchema
 from app.services.readiness import missing_from_schema
@@ -25,11 +27,21 @@ def health() -> dict[str, str]:
 @other_responses({503: (ReadySchema, "The database or its schema is not as it has to be.")})
 @response(ReadySchema)
 def ready() -> tuple[dict[str, object], int]:
-    """Whether the service can answer: its database, and the platform's schema in it."""
+    """Whether the service can answer: its database, and the platform's schema in it. Without its cache it can, too."""
     database, schema = _database_checks()
-    checks = {"database": database, "schema": schema}
+    checks = {"database": database, "schema": schema, "cache": _cache_check()}
     is_ready = database == schema == "ok"
     return {"status": "ready" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503
+
+
+def _cache_check() -> str:
+    if current_app.config["CACHE_TYPE"] == "NullCache":
+        return "none"
+    try:
+        backend().get_many("ready")
+    except CacheUnavailableError:
+        return "cannot be reached"
+    return "ok"
 
 
 def _database_checks() -> tuple[str, str]:

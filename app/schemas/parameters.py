@@ -135,7 +135,7 @@ class SessionsInWindow(WithLimit, InWindow):
 class ComparisonInWindow(WithLimit, InWindow):
     """Another user to compare with."""
 
-    other_user_id = UserId(required=True, metadata=USER_ID)
+    other_user_id = UserId(required=True, metadata=USER_ID | {"example": 2})
 
     @post_load
     def _other(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -145,13 +145,15 @@ class ComparisonInWindow(WithLimit, InWindow):
 class TrackInWindow(WithLimit, InWindow):
     """A track over a window."""
 
-    track_id = EntityId(required=True, metadata={"description": "A track's id."})
+    track_id = EntityId(required=True, metadata={"description": "A track's id.", "example": "6QgjcU0zLnzq5OrUoSZ3OK"})
 
 
 class ArtistInWindow(WithLimit, InWindow):
     """An artist over a window."""
 
-    artist_id = EntityId(required=True, metadata={"description": "An artist's id."})
+    artist_id = EntityId(
+        required=True, metadata={"description": "An artist's id.", "example": "4wyNyxs74Ux8UIDopNjIai"}
+    )
 
 
 class Before(WithLimit):

@@ -27,4 +27,5 @@ class ProblemSchema(Schema):
 WRONG_PARAMETERS = {400: (ProblemSchema, "A parameter is wrong.")}
 NOT_FOUND = {404: (ProblemSchema, "There is no such thing.")}
 FORBIDDEN = {403: (ProblemSchema, "The secret is wrong or missing, or none is configured.")}
+CACHE_UNAVAILABLE = {503: (ProblemSchema, "The shared cache cannot be reached.")}
 UNAVAILABLE = {503: (ProblemSchema, "The database cannot answer now.")}

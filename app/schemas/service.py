@@ -3,6 +3,7 @@
 from flask_marshmallow import Schema
 from marshmallow import fields
 
+from app.audience import MAX_USER_ID
 from app.schemas.fields import UserId
 from app.schemas.windows import Parameters
 
@@ -10,7 +11,11 @@ from app.schemas.windows import Parameters
 class InvalidationParameters(Parameters):
     """Whose entries are meant: one user's, or all."""
 
-    user_id = UserId(load_default=None, allow_none=False, metadata={"description": "Clears this user's entries alone."})
+    user_id = UserId(
+        load_default=None,
+        allow_none=False,
+        metadata={"description": "Clears this user's entries alone.", "minimum": 1, "maximum": MAX_USER_ID},
+    )
 
 
 class InvalidationSchema(Schema):

@@ -77,7 +77,7 @@ class ArtistPage(Page):
 
 
 def track_page(session: Session, audience: Audience, window: Window, track_id: str, limit: int) -> TrackPage | None:
-    """A track: its listens, its rank, and who listens to it most. None for an unknown id."""
+    """A track: its listens, its rank, and who listens to it most; nothing for an unknown id."""
     track = catalogue.tracks(session, [track_id]).get(track_id)
     if track is None:
         return None
@@ -90,7 +90,7 @@ def track_page(session: Session, audience: Audience, window: Window, track_id: s
 
 
 def artist_page(session: Session, audience: Audience, window: Window, artist_id: str, limit: int) -> ArtistPage | None:
-    """An artist, by its credits: listens, rank, and the top tracks and listeners. None for an unknown id."""
+    """An artist, by its credits: listens, rank, and the top tracks and listeners; nothing for an unknown id."""
     artist = catalogue.artists(session, [artist_id]).get(artist_id)
     if artist is None:
         return None

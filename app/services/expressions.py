@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
-from app.clocks import Step
+from app.clock_steps import Step
 
 
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:

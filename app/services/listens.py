@@ -12,7 +12,7 @@ from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Select, ca
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from app.audience import Audience
-from app.clocks import clock_steps, day_steps
+from app.clock_steps import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track
 from app.services.expressions import among, local_time, looked_up, naive, total
 from app.windows import Window

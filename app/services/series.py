@@ -46,7 +46,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     """Listens over time, in calendar buckets of the time zone.
 
     At an open end the series has the whole bucket of the first or last listen. Without `bucket` it is `day` up to 92
-    days, `month` up to 5 years, else `year`. Raises BucketError where there are more than 10,000 buckets.
+    days, `month` up to 5 years, else `year`. More than 10,000 buckets are an error (BucketError).
     """
     listens = Listens(audience, window)
     start, end = window.start, window.end

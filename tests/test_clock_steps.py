@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.clocks import Step, clock_steps, day_steps
+from app.clock_steps import Step, clock_steps, day_steps
 from app.timezones import local_date, timezone, timezone_names
 
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 12, 31), timezones=st.just(UTC))
