@@ -17,6 +17,7 @@ from flask import Flask, Response, g, request
 # What is taken from a caller as a request id: nothing that could break a log line or a header.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
+# Logs as any other logger does. It is bound once, by `configure`, for what logs with every request.
 log = structlog.get_logger(__name__)
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -37,6 +38,8 @@ def configure(level: str) -> None:
         logger_factory=_stderr_logger,
         cache_logger_on_first_use=False,
     )
+    global log
+    log = structlog.get_logger(__name__).bind()
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

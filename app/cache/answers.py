@@ -9,18 +9,16 @@ from enum import StrEnum
 from threading import Lock
 from typing import NamedTuple
 
-import structlog
 from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import logs
 from app.cache import generations
 from app.cache.backends import Backend
 from app.cache.breaker import CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
 from app.errors import unavailable
-
-log = structlog.get_logger(__name__)
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03
@@ -178,7 +176,7 @@ def _fresh(store: Backend, key: str) -> Found | None:
 def note(store: Backend, state: State, question: Question, started: float) -> None:
     """Count and log how an answer was come by, and how long it took since `started` (time.perf_counter)."""
     store.count(state)
-    log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
+    logs.log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
 def now() -> float:
