@@ -18,7 +18,7 @@ from app.routes.arguments import checked
 from app.schemas import parameters as takes
 from config import load_settings
 from tests.conftest import NOW, SECRET
-from tests.faults import Valkey
+from tests.faults import Valkey, wait_until
 
 # Where a machine is so busy that it lets Valkey wait, a service rightly goes on without; tests of other things wait.
 PATIENT = {"redis.TIMEOUT": 10.0, "shared.TIMEOUT": 10.0, "shared.PATIENCE": 10.0, "breaker.FIRST_TRIAL": 10.0}
@@ -103,6 +103,15 @@ class Service:
 
     def size(self) -> int:
         return int(self.client.get("/cache/size").json["size"])  # type: ignore[index]
+
+    def settle(self) -> None:
+        """Wait until the locks of past computations are given back, which is done beside."""
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "cache-lock"])
+
+    def later(self, **span: float) -> None:
+        """Let time pass."""
+        self.settle()
+        self.clock.forward(**span)
 
     def size_status(self) -> int:
         return int(self.client.get("/cache/size").status_code)

@@ -63,8 +63,8 @@ def test_what_is_invalidated_expired_or_gone_is_flask_s(service: Service, flask_
     for happens in (
         lambda: service.invalidate(),
         lambda: service.invalidate("?user_id=1"),
-        lambda: service.clock.forward(hours=1),
-        lambda: service.clock.forward(hours=5),
+        lambda: service.later(hours=1),
+        lambda: service.later(hours=5),
     ):
         service.get()
         assert not flask_is_asked()

@@ -52,7 +52,7 @@ def test_an_answer_is_a_user_s_by_the_name_of_an_argument_too(service: Service) 
 
 def test_nothing_older_is_served_as_stale(service: Service) -> None:
     service.state()
-    service.clock.forward(hours=1)
+    service.later(hours=1)
     service.invalidate("?user_id=1")
     service.probe.error = AWAY
     assert service.get().status_code == 503

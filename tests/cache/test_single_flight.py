@@ -182,4 +182,4 @@ def test_nothing_is_left_behind(service: Service) -> None:
             service.state()
         service.invalidate()
     assert answers._flights == {}
-    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "cache-lock"])
+    service.settle()
