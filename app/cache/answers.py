@@ -58,7 +58,7 @@ class NotKept(Exception):
         self.response = response
 
 
-class Request(NamedTuple):
+class Asked(NamedTuple):
     """A question, how to compute its answer, and the seconds that this is fresh, and may be served stale after that."""
 
     question: Question
@@ -83,17 +83,17 @@ _flights: dict[str, Future[Found]] = {}
 _flights_lock = Lock()
 
 
-def find(store: Backend, request: Request) -> Found:
-    """The answer to a request's question.
+def find(store: Backend, asked: Asked) -> Found:
+    """The answer to a question.
 
     Of any number of callers that lack it, in all processes that share the backend, one computes it; the others are
     served the stale answer where there is one, and wait where there is none, at most DATABASE_STATEMENT_TIMEOUT. Where
     the database is away, the stale answer is served. Raises what the computation raises.
     """
     try:
-        key, stored = generations.look_up(store, request.question)
+        key, stored = generations.look_up(store, asked.question)
     except CacheUnavailableError:
-        return request.computed(State.BYPASS)
+        return asked.computed(State.BYPASS)
     entry = Entry.read(stored)
     instant = now()
     if entry is not None and instant < entry.fresh_until:
@@ -107,9 +107,9 @@ def find(store: Backend, request: Request) -> Found:
         if flight is None:
             flight = _flights[key] = Future()
     if not leads:
-        return Found(stale, State.STALE) if stale else _wait(flight, request)
+        return Found(stale, State.STALE) if stale else _wait(flight, asked)
     try:
-        found = _lead(store, key, stale, request)
+        found = _lead(store, key, stale, asked)
         flight.set_result(found)
         return found
     except BaseException as error:
@@ -120,12 +120,12 @@ def find(store: Backend, request: Request) -> Found:
             del _flights[key]
 
 
-def _wait(flight: Future[Found], request: Request) -> Found:
+def _wait(flight: Future[Found], asked: Asked) -> Found:
     """The answer of the caller in this process that is computing it."""
     try:
         return as_waited_for(flight.result(current_app.config["DATABASE_STATEMENT_TIMEOUT"]))
     except (TimeoutError, NotKept):
-        return request.computed(State.BYPASS)
+        return asked.computed(State.BYPASS)
 
 
 def as_waited_for(found: Found) -> Found:
@@ -133,7 +133,7 @@ def as_waited_for(found: Found) -> Found:
     return Found(found.entry, State.HIT if found.state is State.MISS else found.state)
 
 
-def _lead(store: Backend, key: str, stale: Entry | None, request: Request) -> Found:
+def _lead(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
     """The answer for all callers in this process: another process's, or one computed here."""
     global _no_refresh_until
     lock = store.lock(key)
@@ -143,19 +143,19 @@ def _lead(store: Backend, key: str, stale: Entry | None, request: Request) -> Fo
             if stale:
                 return Found(stale, State.STALE)
             if time.monotonic() > deadline:
-                return request.computed(State.BYPASS)
+                return asked.computed(State.BYPASS)
             time.sleep(POLL)
             store.begin()  # this is waiting for the answer, not for the cache
             if fresh := _fresh(store, key):
                 return fresh
     except CacheUnavailableError:
-        return request.computed(State.BYPASS)
+        return asked.computed(State.BYPASS)
     with lock.held():
         with suppress(CacheUnavailableError):
             if fresh := _fresh(store, key):  # another process was done just before the lock was ours
                 return fresh
         try:
-            found = request.computed(State.MISS)
+            found = asked.computed(State.MISS)
         except SQLAlchemyError as error:
             if stale is None or not unavailable(error):
                 raise

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, g, request
 
-from app.cache.answers import Found, NotKept, Request, State, find, note
+from app.cache.answers import Asked, Found, NotKept, State, find, note
 from app.cache.backends import backend
 from app.cache.entries import Entry
 from app.cache.keys import Question
@@ -54,7 +54,7 @@ def cached(
             config, store = current_app.config, backend()
             fresh = config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
             try:
-                found = find(store, Request(question, compute, fresh, config["CACHE_STALE_TIMEOUT"]))
+                found = find(store, Asked(question, compute, fresh, config["CACHE_STALE_TIMEOUT"]))
             except NotKept as passed:
                 return _passed(passed.response)
             note(store, found.state, question, started)

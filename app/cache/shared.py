@@ -6,25 +6,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import structlog
 from flask import Flask
 from flask_caching.backends.base import BaseCache
-from redis.exceptions import LockError, OutOfMemoryError, ReadOnlyError
-from redis.lock import Lock
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from app.cache.breaker import Breaker, CacheUnavailableError
 from app.cache.entries import Entry
+from app.cache.locks import FleetLock
 from app.cache.redis import TIMEOUT, GetMany, connect, reader
+
+log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
 
 # Seconds that the calls of one request may take together; the last of them may take TIMEOUT beyond that.
 PATIENCE = 0.12
 
-# Seconds after which the lock of a process that has died is free. One that lives renews its lock.
-LOCK_TIME = 5.0
+# Seconds after a warning that the cache is slow, in which there is no other.
+WARN_AFTER = 60.0
 
 # Seconds after which numbers are sent to where the fleet adds them up.
 COUNTS_AFTER = 0.2
@@ -41,6 +44,7 @@ class SharedCache(BaseCache):
         self._read: GetMany
         self._client_lock = threading.Lock()
         self._spent = _Spent()
+        self._next_warning = 0.0
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
         self._counts_are_due = False
@@ -75,12 +79,13 @@ class SharedCache(BaseCache):
     def keys(self, prefix: str) -> Iterator[str]:
         # SCAN: in small steps, so that the server answers others meanwhile.
         pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix + prefix) + "*"
+        self._reach.run(lambda: None)
         with _unavailable():
-            for key in self._connected().scan_iter(match=pattern, count=1000):
+            for key in self._client.scan_iter(match=pattern, count=1000):
                 yield key.decode(errors="replace").removeprefix(self._prefix)
 
-    def lock(self, key: str) -> "FleetLock":
-        return FleetLock(self, f"{self._prefix}lock:{key}")
+    def lock(self, key: str) -> FleetLock:
+        return FleetLock(f"{self._prefix}lock:{key}", lambda: self._client, self._write)
 
     def count(self, name: str) -> None:
         # Sent together, a moment later: a hit should not cost a second round trip.
@@ -93,29 +98,36 @@ class SharedCache(BaseCache):
             timer.start()
 
     def counts(self) -> Mapping[str, int]:
+        self._send_counts()
+        self._reach.run(lambda: None)
         with _unavailable():
-            self._connected()
-            self._send_counts()
             found = self._client.hgetall(self._prefix + "counts")
         return {name.decode(): int(number) for name, number in found.items()}
 
     def _send_counts(self) -> None:
         with self._counts_lock:
-            counts, self._counts, self._counts_are_due = self._counts, Counter(), False
-        try:
+            counts, self._counts = self._counts, Counter()
+
+        def send() -> None:
             pipe = self._client.pipeline(transaction=False)
             for name, amount in counts.items():
                 pipe.hincrby(self._prefix + "counts", name, amount)
-            pipe.execute()
-        except Exception:  # then with the next
+            pipe.execute(raise_on_error=False)  # a server that is full counts nothing
+
+        try:
+            self._reach.run(send)
+        except CacheUnavailableError:  # then with the next
             with self._counts_lock:
                 self._counts += counts
+        finally:
+            self._counts_are_due = False
 
     def _get_many(self, keys: tuple[str, ...]) -> list[bytes | None]:
         return self._read([self._prefix + key for key in keys])
 
     def _call(self, call: Callable[[], Reply]) -> Reply:
         if self._spent.seconds > PATIENCE:
+            self._warn_of_slowness()
             raise CacheUnavailableError("the cache is slow")
         started = time.perf_counter()
         try:
@@ -129,6 +141,11 @@ class SharedCache(BaseCache):
     def _bounded(self, call: Callable[[], Reply]) -> Reply:
         assert self._beside
         return self._beside.submit(call).result(TIMEOUT)
+
+    def _warn_of_slowness(self) -> None:
+        if time.monotonic() > self._next_warning:
+            self._next_warning = time.monotonic() + WARN_AFTER
+            log.warning("cache_slow", seconds=round(self._spent.seconds, 3))
 
     def _connected(self) -> Any:
         with self._client_lock:
@@ -158,39 +175,3 @@ def _unavailable() -> Iterator[None]:
         yield
     except Exception as error:
         raise CacheUnavailableError("the shared cache cannot be reached") from error
-
-
-class FleetLock:
-    """redis-py's lock, which one thread in all processes holds, and a thread beside that renews it meanwhile."""
-
-    def __init__(self, cache: SharedCache, name: str) -> None:
-        self._cache = cache
-        self._name = name
-
-    def acquire(self) -> bool:
-        return self._cache._write(self._acquire)
-
-    def _acquire(self) -> bool:
-        # Not thread-local: the thread that renews the lock is not the one that took it.
-        self._lock = Lock(self._cache._client, self._name, timeout=LOCK_TIME, thread_local=False)
-        return bool(self._lock.acquire(blocking=False))
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        done = threading.Event()
-        threading.Thread(target=self._renew, args=(done,), daemon=True, name="cache-lock").start()
-        try:
-            yield
-        finally:
-            done.set()
-
-    def _renew(self, done: threading.Event) -> None:
-        while not done.wait(LOCK_TIME / 3):
-            try:
-                self._lock.reacquire()
-            except LockError:  # it is lost: another caller may compute the same
-                return
-            except Exception:
-                continue
-        with suppress(Exception):  # it falls free by itself
-            self._lock.release()

@@ -87,6 +87,14 @@ def test_a_generation_that_is_no_token_does_no_harm(shared: Callable[..., Servic
             assert service.get("/cache/size").status_code == 200
 
 
+def test_numbers_that_are_none_do_no_harm(shared: Callable[..., Service], valkey: Valkey) -> None:
+    service = shared()
+    with valkey.client as client:
+        client.set(f"{service.app.config['CACHE_KEY_PREFIX']}counts", "no numbers")
+    assert [service.state(), service.state(), service.get("/cache/stats").status_code] == ["MISS", "HIT", 503]
+    assert [service.state(), service.state("/probe/list/2"), service.size()] == ["HIT", "MISS", 2]
+
+
 def test_nothing_that_is_kept_is_a_pickle(shared: Callable[..., Service], valkey: Valkey) -> None:
     service = shared()
     service.state()
