@@ -3,11 +3,13 @@
 import pickle
 from collections.abc import Callable
 
+import orjson
 import pytest
 from flask import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cache import entries
 from app.cache.entries import Entry
 from tests.cache.conftest import Service
 from tests.faults import Valkey
@@ -117,9 +119,6 @@ def test_a_hit_parses_and_dumps_nothing(service: Service, monkeypatch: pytest.Mo
     monkeypatch.setattr(service.app.json, "loads", refuse)
     monkeypatch.setattr(service.app.json, "response", refuse)
     loaded: list[bytes] = []
-    import orjson
-
-    from app.cache import entries
 
     class Noting:
         dumps = staticmethod(refuse)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from app.cache import front as module
 from app.cache.front import Front
+from app.schemas import parameters as takes
 from tests.cache.conftest import Service
 
 
@@ -158,8 +159,6 @@ def test_so_have_hooks_of_other_kinds(
 
 
 def test_unless_is_asked_each_time(service: Service, flask_is_asked: Callable[..., bool]) -> None:
-    from app.schemas import parameters as takes
-
     service.add("/probe/unless/<user_id>", takes.OfUser, unless=lambda: False)
     assert [flask_is_asked("/probe/unless/1") for _ in range(3)] == [True, True, True]
 

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from marshmallow import fields
 
 from app.cache import backends
+from app.schemas.parameters import Parameters
 from tests.cache.conftest import Service
 from tests.cache.test_stale import AWAY
 from tests.conftest import SECRET
@@ -36,14 +38,13 @@ def test_one_user_s(service: Service) -> None:
     assert states(service, OF_1) == {"MISS"}
 
 
+class OnlyAnId(Parameters):
+    """A user's id, which does not become an audience."""
+
+    user_id = fields.Integer()
+
+
 def test_an_answer_is_a_user_s_by_the_name_of_an_argument_too(service: Service) -> None:
-    from marshmallow import fields
-
-    from app.schemas.parameters import Parameters
-
-    class OnlyAnId(Parameters):
-        user_id = fields.Integer()
-
     service.add("/probe/plain/<user_id>", OnlyAnId)
     assert [service.state("/probe/plain/1"), service.state("/probe/plain/1")] == ["MISS", "HIT"]
     service.invalidate("?user_id=1")
