@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dotenv import dotenv_values
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
@@ -42,6 +42,39 @@ class DatabaseUri(fields.String):
         if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"} or not url.database:
             raise self.make_error("invalid")
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+class ApiKey(NamedTuple):
+    """Who a key was given to, and the SHA-256 of the key; the key itself is nowhere."""
+
+    name: str
+    digest: bytes
+
+
+class ApiKeys(fields.Field[tuple[ApiKey, ...]]):
+    """`name:sha256-of-key` pairs, comma separated. Two keys may have one name, while one takes the other's place."""
+
+    default_error_messages = {
+        "invalid": "must be name:sha256 pairs, comma separated, as `flask api-keys new NAME` makes them; "
+        "names have up to 64 of A-Z a-z 0-9 . _ -, hashes 64 hex digits, and no hash stands twice"
+    }
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[ApiKey, ...]:
+        found = [API_KEY.fullmatch(pair.strip()) for pair in value.split(",")]
+        keys = tuple(ApiKey(pair["name"], bytes.fromhex(pair["digest"])) for pair in found if pair)
+        if len({key.digest for key in keys}) < len(found):
+            raise self.make_error("invalid")  # without the value: it may hold a key that was pasted by mistake
+        return keys
+
+
+KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+API_KEY = re.compile(rf"(?P<name>{KEY_NAME.pattern}):(?P<digest>[0-9A-Fa-f]{{64}})")
+
+
+def _boolean(default: bool) -> fields.Boolean:
+    return fields.Boolean(load_default=default, error_messages={"invalid": "must be true or false"})
 
 
 def _integer(default: int | None, minimum: int, maximum: int) -> fields.Integer:
@@ -87,7 +120,7 @@ class SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    DEBUG = fields.Boolean(load_default=False, error_messages={"invalid": "must be true or false"})
+    DEBUG = _boolean(False)
     SECRET_KEY = fields.String(load_default=None)
     FLASK_RUN_PORT = _integer(5001, 1, 65535)
     LOG_LEVEL = _choice("INFO", "DEBUG", "INFO", "WARNING", "ERROR")
@@ -111,6 +144,11 @@ class SettingsSchema(Schema):
     CACHE_KEY_PREFIX = fields.String(load_default="songswap-insights:")
     CACHE_INVALIDATION_SECRET = fields.String(load_default=None)
 
+    API_KEYS = ApiKeys(load_default=())
+    ALLOW_ANONYMOUS = _boolean(False)
+    DOCS_PUBLIC = _boolean(True)
+    METRICS_TOKEN = fields.String(load_default=None)
+
     DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
 
     @validates_schema
@@ -133,3 +171,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         name, messages = next(iter(dict[str, Any](error.messages_dict).items()))
         raise SettingsError(f"{name} {messages[0]}") from None
     return settings
+
+
+def check_access(settings: Mapping[str, Any]) -> None:
+    """Raise SettingsError for settings that would serve a real database to whoever asks, unless they say so."""
+    if settings["SQLALCHEMY_DATABASE_URI"] and not settings["API_KEYS"] and not settings["ALLOW_ANONYMOUS"]:
+        raise SettingsError(
+            "API_KEYS must be set (`flask api-keys new NAME` makes a key), or ALLOW_ANONYMOUS=true where the network "
+            "alone decides who may ask"
+        )

@@ -14,11 +14,12 @@ import sys
 from gunicorn.glogging import Logger
 
 # By name: gunicorn takes every global here for a setting of its own, and one of those is called `config`.
-from config import SettingsError, load_settings
+from config import SettingsError, check_access, load_settings
 
 # Here, before a worker exists: a wrong setting ends the start with one line, and there is nothing to start again.
 try:
     settings = load_settings()
+    check_access(settings)
 except SettingsError as error:
     raise SystemExit(str(error)) from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import database, errors, logs, openapi
+from app import auth, database, errors, logs, openapi
 from app.cache import backends, front
 from app.clock import now
 from app.extensions import compress
@@ -44,6 +44,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     backends.init_app(app)
     front.init_app(app)
     logs.init_app(app)
+    auth.init_app(app)
     errors.init_app(app)
     database.init_app(app)
     compress.init_app(app)

@@ -21,6 +21,8 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 log = structlog.get_logger(__name__)
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+# The name of the key that the request was made with.
+_caller: ContextVar[str | None] = ContextVar("caller", default=None)
 # What a request has logged and not yet written; None where no request is served.
 _unwritten: ContextVar[list[str] | None] = ContextVar("unwritten", default=None)
 
@@ -87,6 +89,8 @@ def _add_common_fields(_logger: Any, level: str, event: dict[str, Any]) -> dict[
     # In one step: every line pays for it, and structlog's own three steps take several times as long.
     if (request_id := _request_id.get()) is not None:
         event["request_id"] = request_id
+    if (caller := _caller.get()) is not None:
+        event["caller"] = caller
     event["level"] = level
     event["timestamp"] = datetime.now(UTC)
     return event
@@ -101,8 +105,14 @@ def begin(environ: Mapping[str, Any]) -> str:
     given = environ.get("HTTP_X_REQUEST_ID", "")
     request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
     _request_id.set(request_id)
+    _caller.set(None)
     _unwritten.set([])
     return request_id
+
+
+def bind_caller(name: str | None) -> None:
+    """Let the caller's name stand in every line until the request's end."""
+    _caller.set(name)
 
 
 def end(method: str, route: str | None, status: int, started: float) -> None:

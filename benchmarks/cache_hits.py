@@ -63,10 +63,9 @@ def gunicorn(app: str, path: str, log: Path, environ: dict[str, str]) -> Iterato
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", app]
+    environ = {**os.environ, "API_KEYS": "", "ALLOW_ANONYMOUS": "true", **environ}
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | environ, stdout=stream, stderr=stream, start_new_session=True
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stream, stderr=stream, start_new_session=True)
     url = f"http://127.0.0.1:{port}{path}"
     try:
         deadline = time.monotonic() + 60

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from runpy import run_path
@@ -89,7 +90,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         home = tmp_path / f"home{len(servers)}"
         home.mkdir()
         # Nothing of the surroundings: neither this shell's settings nor, being named here, those of a `.env`.
-        environ = dict.fromkeys(("CACHE_TYPE", "CACHE_REDIS_URL", "GUNICORN_THREADS", "LOG_LEVEL"), "")
+        environ = dict.fromkeys(("CACHE_TYPE", "CACHE_REDIS_URL", "GUNICORN_THREADS", "LOG_LEVEL", "API_KEYS"), "")
+        environ |= {"ALLOW_ANONYMOUS": "true"}
         environ |= {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "FLASK_RUN_PORT": "1"}
         environ |= {"SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing", **settings}
         output = tmp_path / f"output{len(servers)}"
@@ -211,6 +213,7 @@ def test_it_stops_when_it_is_told_while_a_worker_starts(start: Callable[..., Ser
         ("the gunicorn command", "SQLALCHEMY_DATABASE_URI", ""),
         ("the gunicorn command", "GUNICORN_THREADS", "0"),
         ("the gunicorn command", "WEB_CONCURRENCY", "65"),
+        ("the gunicorn command", "API_KEYS", "a-key-pasted-by-mistake"),
         ("the image's command", "FLASK_RUN_PORT", "http"),
         ("the image's command", "WEB_CONCURRENCY", "many"),
     ],
@@ -222,6 +225,33 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
     assert server.process.wait(20) == 1
     (line,) = server.log().splitlines()
     assert line.startswith(f"{name} must be ")
+    assert "pasted" not in line
+
+
+@pytest.mark.parametrize("command", SERVED_BY)
+def test_it_serves_nothing_to_whoever_asks_unless_it_is_told_to(start: Callable[..., Server], command: str) -> None:
+    server = start(command, ALLOW_ANONYMOUS="")
+    assert server.process.wait(20) == 1
+    (line,) = server.log().splitlines()
+    assert line.startswith("API_KEYS must be set")
+    assert "ALLOW_ANONYMOUS=true" in line
+
+
+def test_with_keys_it_serves_those_who_show_one(start: Callable[..., Server], database_url: str) -> None:
+    keys = ",".join(f"{name}:{sha256(name.encode()).hexdigest()}" for name in ("old", "new"))
+    server = wait_until_up(
+        start(ALLOW_ANONYMOUS="", API_KEYS=keys, SQLALCHEMY_DATABASE_URI=database_url, CACHE_TYPE="SimpleCache")
+    )
+    path = "/insights/global/total/listens"
+    for key in ("old", "new", "old"):
+        assert server.get(path, {"Authorization": f"Bearer {key}"})[0] == 200
+    for headers in ({}, {"Authorization": "Bearer older"}):
+        status, answer, _ = server.get(path, headers)
+        assert (status, answer["WWW-Authenticate"].split()[0]) == (401, "Bearer")
+    assert server.get("/health")[0] == server.get("/ready")[0] == 200
+    server.stop()
+    assert server.log().count('"caller":"old"') == 4
+    assert "Bearer" not in server.log()
 
 
 def test_an_empty_setting_is_an_unset_one(start: Callable[..., Server]) -> None:
@@ -251,6 +281,7 @@ def test_a_worker_shares_no_database_connection_with_the_process_it_was_forked_f
 ) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # gunicorn.conf.py sets it
     monkeypatch.setenv("SQLALCHEMY_DATABASE_URI", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("ALLOW_ANONYMOUS", "true")
     post_fork = run_path(str(ROOT / "gunicorn.conf.py"))["post_fork"]
     app = create_app()
     with app.app_context():

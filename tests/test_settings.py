@@ -1,15 +1,17 @@
 """The settings: what is taken, what is refused, and that they are documented."""
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from app import create_app
-from config import SettingsError, SettingsSchema, load_settings
+from config import SettingsError, SettingsSchema, check_access, load_settings
 
 URL = "postgresql://user:secret@db/songswap"
 
+HASH = sha256(b"a key").hexdigest()
 NAMES = set(SettingsSchema().fields)
 
 
@@ -53,6 +55,8 @@ def test_no_secret_has_a_default() -> None:
     settings = load_settings({})
     assert settings["SECRET_KEY"] is None
     assert settings["CACHE_INVALIDATION_SECRET"] is None
+    assert settings["API_KEYS"] == ()
+    assert settings["METRICS_TOKEN"] is None
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,19 @@ def test_no_secret_has_a_default() -> None:
         ("CACHE_DEFAULT_TIMEOUT", "1.5"),
         ("CACHE_REDIS_URL", "http://cache:6379"),
         ("CACHE_REDIS_URL", "redis+sentinel://cache:26379"),
+        ("API_KEYS", "secret"),
+        ("API_KEYS", "app:secret"),
+        ("API_KEYS", f"app:{HASH},"),
+        ("API_KEYS", f"app:{HASH}0"),
+        ("API_KEYS", f"an app:{HASH}"),
+        ("API_KEYS", f":{HASH}"),
+        ("API_KEYS", f"{HASH}"),
+        ("API_KEYS", f"app:{HASH} secret"),
+        ("API_KEYS", f"app:{HASH},secret"),
+        ("API_KEYS", f"app:{HASH},airflow:{HASH}"),
+        ("API_KEYS", f"app:{HASH};airflow:{HASH[::-1]}"),
+        ("ALLOW_ANONYMOUS", "perhaps"),
+        ("DOCS_PUBLIC", "secret"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_setting(name: str, value: str) -> None:
@@ -82,6 +99,21 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(name: str, value: str)
     assert text.startswith(f"{name} must be ")
     assert "\n" not in text
     assert "secret" not in text
+
+
+def test_keys_are_several_pairs() -> None:
+    other, third = (sha256(key).hexdigest() for key in (b"another key", b"a third"))
+    keys = load_settings({"API_KEYS": f" app:{HASH.upper()} , app:{other},{HASH}:{third}"})["API_KEYS"]
+    assert [(key.name, key.digest.hex()) for key in keys[:2]] == [("app", HASH), ("app", other)]
+    assert len(keys) == 3
+
+
+def test_a_real_database_is_served_with_keys_or_on_the_operators_word() -> None:
+    for given in ({"API_KEYS": f"app:{HASH}"}, {"ALLOW_ANONYMOUS": "true"}):
+        check_access(load_settings({"SQLALCHEMY_DATABASE_URI": URL} | given))
+    check_access(load_settings({}))  # there is no real one
+    with pytest.raises(SettingsError, match=r"^API_KEYS must be set .* or ALLOW_ANONYMOUS=true .*$"):
+        check_access(load_settings({"SQLALCHEMY_DATABASE_URI": URL, "ALLOW_ANONYMOUS": "false"}))
 
 
 def test_a_redis_cache_needs_an_address() -> None:

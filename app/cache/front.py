@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from flask import Flask, Response, g, request
 
-from app import logs
+from app import auth, logs
 from app.cache.answers import State, note
 from app.cache.backends import Backend
 from app.cache.breaker import CacheUnavailableError
@@ -27,7 +27,12 @@ MOST, LONGEST_TEXT, LONGEST_BODY = 1000, 500, 20_000
 
 # Hooks of Flask's whose part in a hit `Front` does itself. One that is not listed keeps its say: then hits are Flask's.
 # List one only when `Front` does all that it does: a check of who asks, listed and not done, would let everyone in.
-DONE_HERE: list[Callable[..., Any]] = [logs.start_request, logs.finish_request, compress.after_request]
+DONE_HERE: list[Callable[..., Any]] = [
+    logs.start_request,
+    logs.finish_request,
+    auth.authenticate,
+    compress.after_request,
+]
 
 # Headers of one request alone.
 OF_ONE_REQUEST = {"X-Cache", "X-Request-ID"}
@@ -58,12 +63,15 @@ class Front:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self._store.begin()
         known = self._known.get(_text(environ)) if environ["REQUEST_METHOD"] == "GET" else None
-        if known is not None:
+        gate = auth.gate(self._app)
+        caller = gate.caller(environ) if known is not None else None
+        # Who shows no key where keys are wanted is refused by Flask, before the cache is looked at.
+        if known is not None and (caller is not None or not gate.has_keys):
             started = time.perf_counter()
             entry = self._find(known)
             tag = environ.get("HTTP_IF_NONE_MATCH")
             if entry is not None and (tag is None or ("ETag", tag) in known.headers):
-                return self._send(known, entry, tag is not None, started, environ, start_response)
+                return self._send(known, entry, tag is not None, caller, started, environ, start_response)
         return self._flask(environ, start_response)
 
     def _find(self, known: Known) -> Entry | None:
@@ -82,11 +90,13 @@ class Front:
         known: Known,
         entry: Entry,
         caller_has_it: bool,
+        caller: str | None,
         started: float,
         environ: dict[str, Any],
         start_response: Callable[..., Any],
     ) -> Iterable[bytes]:
         request_id = logs.begin(environ)
+        logs.bind_caller(caller)
         own = [("X-Cache", State.HIT.value), ("X-Request-ID", request_id)]
         note(self._store, State.HIT, known.question, started)
         if caller_has_it:

@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 from flask import Flask
+from werkzeug.serving import is_running_from_reloader
 
 from app import create_app as create_service
+from app.cli.api_keys import api_keys
 from app.cli.database import DATABASE, embedded_server
 from app.cli.embedded import EmbeddedPostgres
 from app.cli.ingest import ingest
 from app.cli.server_commands import embedded
 from app.cli.serving import demo_database, exit_on_signals
-from config import SettingsError, load_settings
+from config import SettingsError, check_access, load_settings
 
 
 def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgres | None = None) -> Flask:
@@ -23,8 +25,13 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
     Commands start the embedded server for as long as they need it. A wrong setting is one line and exit code 2.
     """
     server = server or embedded_server()
+    context = click.get_current_context(silent=True)
+    # The reloader's child is told of the embedded database as if it were a real one; its parent has checked.
+    serves = context is not None and context.info_name == "run" and not is_running_from_reloader()
     try:
         settings = dict(load_settings() if settings is None else settings)
+        if serves:
+            check_access(settings)
         uses_embedded = not settings["SQLALCHEMY_DATABASE_URI"]
         if uses_embedded:
             settings["SQLALCHEMY_DATABASE_URI"] = server.uri(DATABASE)
@@ -35,10 +42,9 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
         raise SystemExit(2) from None
     app.config["EMBEDDED"] = uses_embedded
     app.extensions["embedded_postgres"] = server
-    app.cli.add_command(embedded)
-    app.cli.add_command(ingest)
-    context = click.get_current_context(silent=True)
-    if uses_embedded and context is not None and context.info_name == "run":
+    for command in (api_keys, embedded, ingest):
+        app.cli.add_command(command)
+    if uses_embedded and context is not None and serves:
         _bring_database(context, server)
     return app
 

@@ -21,7 +21,7 @@ from app.cli.database import DATABASE, embedded_database, embedded_server, engin
 from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.history import History
-from config import SettingsError, load_settings
+from config import SettingsError, check_access, load_settings
 
 HOST = "127.0.0.1"
 SEED = 20
@@ -33,6 +33,9 @@ CANNOT_SERVE = 1
 class _RequestHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Nothing: the service logs its requests itself."""
+
+    def version_string(self) -> str:
+        return "songswap-insights"  # no versions for a scanner to look up
 
 
 def main(server: EmbeddedPostgres | None = None, size: Size | None = None) -> None:
@@ -77,6 +80,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
         # The parent process holds the database, and has put its address into the environment.
         _serve_reloading(create_app(settings), port)
         return
+    check_access(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(port))
         if not settings["SQLALCHEMY_DATABASE_URI"]:

@@ -137,7 +137,8 @@ def start(database: Engine, way_to_database: Proxy, tmp_path_factory: pytest.Tem
         folder = tmp_path_factory.mktemp("instance")
         environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "GUNICORN_THREADS": "8", "LOG_LEVEL": "INFO"}
         environ |= {"SQLALCHEMY_DATABASE_URI": url.render_as_string(hide_password=False)}
-        environ |= {"CACHE_TYPE": "RedisCache", "CACHE_INVALIDATION_SECRET": SECRET, "WEB_CONCURRENCY": "2"} | settings
+        environ |= {"CACHE_TYPE": "RedisCache", "CACHE_INVALIDATION_SECRET": SECRET, "WEB_CONCURRENCY": "2"}
+        environ |= {"ALLOW_ANONYMOUS": "true"} | settings
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"],

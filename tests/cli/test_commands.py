@@ -1,5 +1,6 @@
 """`flask embedded`, and what every command does with settings."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -57,6 +58,40 @@ def test_reset_asks_and_deletes(runner: FlaskCliRunner, unstarted: EmbeddedPostg
     assert runner.invoke(args=["embedded", "reset"], input="y\n").output.endswith("Deleted.\n")
     assert not unstarted.running
     assert not unstarted.data.exists()
+
+
+def test_a_new_key_is_printed_once_beside_its_pair(runner: FlaskCliRunner) -> None:
+    made = set()
+    for _ in range(2):
+        result = runner.invoke(args=["api-keys", "new", "songswap-app"])
+        assert result.exit_code == 0
+        (_, key), (_, pair) = (line.split() for line in result.output.splitlines())
+        assert len(key) >= 40
+        assert pair == f"songswap-app:{hashlib.sha256(key.encode()).hexdigest()}"
+        assert load_settings({"API_KEYS": pair})["API_KEYS"][0].name == "songswap-app"
+        made.add(key)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("name", ["", "an app", "app:", "app,", "é", "x" * 65])
+def test_a_key_has_a_name_that_the_setting_takes(runner: FlaskCliRunner, name: str) -> None:
+    result = runner.invoke(args=["api-keys", "new", name])
+    assert result.exit_code == 2
+    assert "key  " not in result.output
+
+
+def test_commands_run_without_keys(clean: EmbeddedPostgres) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "api-keys", "new", "app"],
+        cwd=PROJECT,
+        env=os.environ
+        | {"FLASK_APP": "app.cli", "API_KEYS": "", "ALLOW_ANONYMOUS": "", "SQLALCHEMY_DATABASE_URI": clean.uri("x")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("key  ")
 
 
 @pytest.mark.parametrize(

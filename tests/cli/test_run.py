@@ -158,7 +158,13 @@ def test_a_named_database_is_served_and_not_written(
     python: Python, clean: EmbeddedPostgres, port: int, command: list[str]
 ) -> None:
     uri = clean.uri("postgres")
-    process = python(*command, FLASK_APP="app.cli", FLASK_RUN_PORT=str(port), SQLALCHEMY_DATABASE_URI=uri)
+    settings = {"FLASK_APP": "app.cli", "FLASK_RUN_PORT": str(port), "SQLALCHEMY_DATABASE_URI": uri}
+    refused = python(*command, **settings, API_KEYS="", ALLOW_ANONYMOUS="")
+    _, errors = refused.communicate(timeout=30)
+    assert refused.returncode == 2
+    assert errors.startswith("Error: API_KEYS must be set")
+    assert errors.count("\n") == 1
+    process = python(*command, **settings, ALLOW_ANONYMOUS="true")
     wait_until(lambda: is_up(port))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
