@@ -3,10 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint stop clean
+.PHONY: help run test lint audit fuzz stop clean
 
 help:  ## list the targets
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 run: .venv/installed  ## serve on port 5001, with demo data in an embedded PostgreSQL
 	@$(BIN)/python run.py
@@ -14,11 +14,19 @@ run: .venv/installed  ## serve on port 5001, with demo data in an embedded Postg
 test: .venv/installed  ## run the whole suite
 	$(BIN)/python -m pytest
 
-lint: .venv/installed  ## check style, types and the Dockerfile
+lint: .venv/installed  ## check style, types, security and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 	$(BIN)/hadolint Dockerfile
+
+audit: .venv/installed  ## look for insecure code, and for published advisories on the packages
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
+	.ci/audit
+
+fuzz: .venv/installed  ## send 10,000 generated requests
+	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest tests/test_schemathesis.py
 
 stop:  ## stop a running or left-over service and its PostgreSQL
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded stop

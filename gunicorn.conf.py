@@ -49,7 +49,8 @@ timeout = 30
 # only 10 unless told `--time 30`.
 graceful_timeout = 25
 # The heartbeat is a file. On a disk (or an overlay file system) writing it can block a worker until it looks dead.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# What gunicorn makes there has no name that another process could take.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
 
 # The contract: request lines up to 8,190 bytes are taken, longer ones are a 414. It is gunicorn's maximum too.
 limit_request_line = 8190

@@ -1,5 +1,9 @@
-"""Schemathesis over the whole OpenAPI document: no request that it thinks of makes the service break its word."""
+"""Schemathesis over the whole OpenAPI document: no request that it thinks of makes the service break its word.
 
+`make fuzz` sends 10,000 requests, or as many as FUZZ_REQUESTS says, and other ones each time.
+"""
+
+import os
 from contextlib import suppress
 
 import pytest
@@ -28,26 +32,42 @@ PROMISES = (
 )
 
 
+# The fewest requests to send; without it a few to each route, the same ones each time.
+WANTED = int(os.environ.get("FUZZ_REQUESTS") or 0)
+EXAMPLES = 12 if not WANTED else 60
+
+
 @pytest.mark.parametrize("mode", GenerationMode)
-def test_the_service_keeps_its_word(app: Flask, platform: Platform, mode: GenerationMode) -> None:
+def test_the_service_keeps_its_word(
+    app: Flask, platform: Platform, mode: GenerationMode, capsys: pytest.CaptureFixture[str]
+) -> None:
     fill(platform)
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) > 40
-    for operation in operations:
+    sent = 0
+    while True:
+        for operation in operations:
 
-        @settings(
-            max_examples=12,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.explicit, Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def keeps_its_word(case: schemathesis.Case) -> None:
-            # Its WSGI transport does not decompress.
-            case.call_and_validate(checks=PROMISES, headers={"Accept-Encoding": "identity"})
+            @settings(
+                max_examples=EXAMPLES,
+                deadline=None,
+                derandomize=not WANTED,
+                database=None,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def keeps_its_word(case: schemathesis.Case) -> None:
+                nonlocal sent
+                sent += 1
+                # Its WSGI transport does not decompress.
+                case.call_and_validate(checks=PROMISES, headers={"Accept-Encoding": "identity"})
 
-        with suppress(Unsatisfiable):  # nothing can be wrong with a request that takes nothing
-            keeps_its_word()
+            with suppress(Unsatisfiable):  # nothing can be wrong with a request that takes nothing
+                keeps_its_word()
+        if sent * len(GenerationMode) >= WANTED:
+            break
+    if WANTED:
+        with capsys.disabled():
+            print(f"{sent} {mode.value} requests: no 500, and no answer against the document")

@@ -48,7 +48,7 @@ class FleetLock:
                 self._lock.reacquire()
             except LockError:  # it is lost: another caller may compute the same
                 return
-            except Exception:  # perhaps the server is back before the lock falls free
-                continue
+            except Exception:  # nosec B112
+                continue  # perhaps the server is back before the lock falls free
         with suppress(Exception):  # it falls free by itself
             self._lock.release()

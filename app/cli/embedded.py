@@ -25,6 +25,9 @@ from app.cli.locks import Users, exclusive
 PORT = 5432  # part of the socket's name; nothing listens on it
 PATIENCE = 60  # seconds for the server to start or to stop
 
+# Anybody may write there; each server's folder in it is its account's alone, and refused where it is somebody else's.
+SOCKETS = Path("/tmp")  # nosec B108
+
 # Text sorts by code point, on every machine alike; case and character classes are Unicode's.
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
@@ -48,7 +51,7 @@ class EmbeddedPostgres:
         self.data = self.home / "data"
         self.log = self.data / "server.log"
         # A socket's path has at most 107 bytes (103 on macOS), which a project's folder may well exceed.
-        self._socket_directory = Path(f"/tmp/songswap-insights-{self._account.uid}-{key}")
+        self._socket_directory = SOCKETS / f"songswap-insights-{self._account.uid}-{key}"
         self._users = Users(self.home / "users")
 
     @classmethod

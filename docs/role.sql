@@ -1,0 +1,56 @@
+-- The service's role in the platform's database, with the least that it needs:
+--
+--     psql --dbname=songswap --single-transaction --set=ON_ERROR_STOP=1 --file=docs/role.sql
+--     psql --dbname=songswap --command='\password songswap_insights'
+--
+-- Run it as the owner of the platform's tables (on RDS, the master user that made them), and again whenever the tables
+-- of the schema `insights` come or go: it takes all rights away and grants the right ones anew.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'songswap_insights') THEN
+        CREATE ROLE songswap_insights LOGIN;
+    END IF;
+END
+$$;
+
+-- The platform's tables: SELECT, on those that the service reads and no other.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM songswap_insights;
+GRANT USAGE ON SCHEMA public TO songswap_insights;
+GRANT SELECT ON
+    "Users",
+    "History",
+    "Tracks",
+    "Artists",
+    "ArtistTracks",
+    "TrackPopularity",
+    "TrackFeatures",
+    "TrackImages",
+    "TrackPreviews",
+    "ArtistPopularity",
+    "ArtistImages",
+    "ArtistGenres",
+    "ArtistFollowers"
+TO songswap_insights;
+
+-- The service's own schema, where it is: rows come and go, tables do not.
+DO $$
+BEGIN
+    IF to_regnamespace('insights') IS NOT NULL THEN
+        REVOKE ALL ON ALL TABLES IN SCHEMA insights FROM songswap_insights;
+        GRANT USAGE ON SCHEMA insights TO songswap_insights;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO songswap_insights;
+        GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO songswap_insights;
+    END IF;
+END
+$$;
+
+-- What is granted to PUBLIC, or to a role that this one is a member of, would hold for the service, too.
+DO $$
+BEGIN
+    IF to_regclass('"SpotifyTokens"') IS NOT NULL
+        AND has_any_column_privilege('songswap_insights', '"SpotifyTokens"', 'SELECT') THEN
+        RAISE EXCEPTION 'songswap_insights can read "SpotifyTokens", by way of PUBLIC or of another role';
+    END IF;
+END
+$$;
