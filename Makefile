@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint audit fuzz stop clean
+.PHONY: help run test lint audit fuzz postman postman-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -28,12 +28,18 @@ audit: .venv/installed  ## look for insecure code, and for published advisories 
 fuzz: .venv/installed  ## send 10,000 generated requests
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest tests/test_schemathesis.py
 
+postman: .venv/installed  ## write the Postman collection anew, from the OpenAPI document
+	$(BIN)/python -m postman.generate
+
+postman-check: .venv/installed  ## send the Postman collection to the service with demo data (needs npm)
+	$(BIN)/python -m postman.check
+
 stop:  ## stop a running or left-over service and its PostgreSQL
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded stop
 
 clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
-	rm -rf .venv .data .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .data postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Made last, so that an installation that was broken off is begun anew.
