@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dotenv import dotenv_values
+from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -114,6 +115,32 @@ def _check_redis_url(url: str) -> None:
         raise ValidationError("must be a URL such as redis://host:6379/0, rediss://… or redis+cluster://host:6379")
 
 
+class Origins(fields.Field[tuple[str, ...]]):
+    """Web origins, comma separated."""
+
+    default_error_messages = {"invalid": "must be web origins, comma separated: https://app.example.com"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[str, ...]:
+        origins = tuple(origin.strip().lower() for origin in value.split(","))
+        if not all(map(ORIGIN.fullmatch, origins)):
+            raise self.make_error("invalid")
+        return origins
+
+
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+
+
+def _check_rate_limits(text: str) -> None:
+    try:
+        if all(limit.amount for limit in parse_many(text)):
+            return
+    except ValueError:
+        pass
+    raise ValidationError("must be a limit such as 600 per minute, or several: 20/second;10000/hour")
+
+
 class SettingsSchema(Schema):
     """Names, types, defaults and bounds of the settings. No secret has a default."""
 
@@ -148,6 +175,11 @@ class SettingsSchema(Schema):
     ALLOW_ANONYMOUS = _boolean(False)
     DOCS_PUBLIC = _boolean(True)
     METRICS_TOKEN = fields.String(load_default=None)
+    CORS_ORIGINS = Origins(load_default=())
+
+    RATELIMIT_ENABLED = _boolean(False)
+    RATELIMIT_DEFAULT = fields.String(load_default="600 per minute", validate=_check_rate_limits)
+    TRUSTED_PROXIES = _integer(0, 0, 10)
 
     DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
 

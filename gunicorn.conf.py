@@ -63,8 +63,8 @@ max_requests = 0
 # Gunicorn 27 would open a socket that takes commands, under the home directory. A container is steered by signals.
 control_socket_disable = True
 
-# `forwarded_allow_ips` stays at gunicorn's 127.0.0.1: no answer depends on the client's address or scheme (links
-# begin with `/`), so there is no reason to believe X-Forwarded-*.
+# `forwarded_allow_ips` stays at gunicorn's 127.0.0.1: no answer depends on the scheme (links begin with `/`). What the
+# client's address is, TRUSTED_PROXIES tells the app.
 
 # The app logs one line for each request, with its id; a second one would only cost.
 accesslog = None

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import auth, database, errors, logs, openapi
+from app import auth, database, errors, headers, limits, logs, openapi, sizes
 from app.cache import backends, front
 from app.clock import now
 from app.extensions import compress
@@ -45,10 +46,16 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     front.init_app(app)
     logs.init_app(app)
     auth.init_app(app)
+    limits.init_app(app)
+    sizes.init_app(app)
+    headers.init_app(app)
     errors.init_app(app)
     database.init_app(app)
     compress.init_app(app)
     for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        # The address alone: no answer depends on the scheme or the host.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     return app

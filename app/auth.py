@@ -12,6 +12,8 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from app import logs
+from app.cache.backends import shared_counters
+from app.guesses import Guesses
 from config import ApiKey
 
 
@@ -92,6 +94,22 @@ def gate(app: Flask | None = None) -> Gate:
     return cast(Gate, (app or current_app).extensions["gate"])
 
 
+def caller_id(name: str | None, environ: Mapping[str, Any]) -> str:
+    """What tells callers apart: the key's name, else the address."""
+    return f"address:{environ.get('REMOTE_ADDR', '')}" if name is None else f"key:{name}"
+
+
+def is_preflight() -> bool:
+    """Whether a browser asks if a page of CORS_ORIGINS may ask; it sends no key along."""
+    return bool(
+        current_app.config["CORS_ORIGINS"]
+        and request.method == "OPTIONS"
+        and request.endpoint
+        and "Origin" in request.headers
+        and "Access-Control-Request-Method" in request.headers
+    )
+
+
 def _credential(environ: Mapping[str, Any]) -> str:
     """What stands after `Authorization: Bearer`, or else in `X-API-Key`."""
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -116,7 +134,7 @@ def authenticate() -> None:
     if doors.wants_token(access):
         g.caller = METRICS_CALLER if doors.shows_token(environ) else None
     logs.bind_caller(g.caller)
-    if g.caller is None and (doors.wants_key(access) or doors.wants_token(access)):
+    if g.caller is None and not is_preflight() and (doors.wants_key(access) or doors.wants_token(access)):
         _refuse_caller(environ)
 
 
@@ -141,8 +159,17 @@ invalidation_secret = HTTPTokenAuth(header="X-Invalidation-Secret")
 
 @invalidation_secret.verify_token
 def _is_invalidation_secret(given: str) -> bool:
+    """Whether it is the secret. Raises TooManyGuessesError for a caller who has been wrong too often."""
     secret: str | None = current_app.config["CACHE_INVALIDATION_SECRET"]
-    return secret is not None and _is_equal(given, secret)
+    if secret is None or not given:
+        return False
+    guesses: Guesses = current_app.extensions["guesses"]
+    caller = caller_id(g.caller, request.environ)
+    guesses.check(caller)
+    is_right = _is_equal(given, secret)
+    if not is_right:
+        guesses.note(caller)
+    return is_right
 
 
 @invalidation_secret.error_handler
@@ -153,4 +180,5 @@ def _refuse(_status: int) -> NoReturn:
 def init_app(app: Flask) -> None:
     """Guard every route. To be called right after the logs are set up, so that nothing else has a say before."""
     app.extensions["gate"] = Gate(app.config)
+    app.extensions["guesses"] = Guesses(shared_counters(app))
     app.before_request(authenticate)

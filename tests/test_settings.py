@@ -49,6 +49,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert settings["CACHE_DEFAULT_TIMEOUT"] == 3600
     assert settings["DEFAULT_IMAGE_URL"].startswith("data:image/svg+xml")
     assert settings["CACHE_KEY_PREFIX"]
+    assert (settings["RATELIMIT_ENABLED"], settings["TRUSTED_PROXIES"], settings["CORS_ORIGINS"]) == (False, 0, ())
 
 
 def test_no_secret_has_a_default() -> None:
@@ -90,6 +91,16 @@ def test_no_secret_has_a_default() -> None:
         ("API_KEYS", f"app:{HASH};airflow:{HASH[::-1]}"),
         ("ALLOW_ANONYMOUS", "perhaps"),
         ("DOCS_PUBLIC", "secret"),
+        ("RATELIMIT_ENABLED", "2"),
+        ("RATELIMIT_DEFAULT", "many"),
+        ("RATELIMIT_DEFAULT", "0 per minute"),
+        ("RATELIMIT_DEFAULT", "10 per fortnight"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "10.0.0.1"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "https://a.example,https://.*"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_setting(name: str, value: str) -> None:

@@ -17,6 +17,7 @@ from flask_caching.backends.base import BaseCache
 
 from app.cache.breaker import CacheUnavailableError
 from app.cache.entries import Entry
+from app.counters import Counters
 from app.extensions import cache
 
 
@@ -191,3 +192,8 @@ def init_app(app: Flask) -> None:
 def backend() -> Backend:
     """The backend of the current application."""
     return cast(Backend, cache.cache)
+
+
+def shared_counters(app: Flask) -> Counters | None:
+    """Where a fleet counts together; None where each process is on its own."""
+    return cast(Counters, app.extensions["cache"][cache]) if app.config["CACHE_TYPE"] == "RedisCache" else None

@@ -7,12 +7,13 @@ what is missing, stale or changed, and each request in which a route or a hook t
 """
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol, cast
 
 from flask import Flask, Response, g, request
 
-from app import auth, logs
+from app import auth, logs, sizes
 from app.cache.answers import State, note
 from app.cache.backends import Backend
 from app.cache.breaker import CacheUnavailableError
@@ -31,11 +32,14 @@ DONE_HERE: list[Callable[..., Any]] = [
     logs.start_request,
     logs.finish_request,
     auth.authenticate,
+    sizes.check,
     compress.after_request,
 ]
 
+NO_BODY = {None, "", "0"}
+
 # Headers of one request alone.
-OF_ONE_REQUEST = {"X-Cache", "X-Request-ID"}
+OF_ONE_REQUEST = {"X-Cache", "X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
 # Headers of a body, which a 304 has not.
 OF_A_BODY = {"Content-Type", "Content-Length", "Content-Encoding"}
 
@@ -50,29 +54,59 @@ class Known(NamedTuple):
     body: bytes | None
 
 
+class HitLimits(Protocol):
+    """How many requests one caller may make."""
+
+    def hit(self, caller: str) -> dict[str, str] | None:
+        """Count a request; the headers that tell of it, or None where it is one too many."""
+
+
 class Front:
     """A WSGI application in front of Flask's."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._flask = app.wsgi_app
+        self.limits: HitLimits | None = None
         self._store = cast(Backend, app.extensions["cache"][cache])
         self._known: dict[tuple[str, ...], Known] = {}
         self._hooks = [self.learn, *DONE_HERE]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self._store.begin()
-        known = self._known.get(_text(environ)) if environ["REQUEST_METHOD"] == "GET" else None
+        known = self._known.get(_text(environ)) if _is_plain(environ) else None
+        answer = self._answer(known, environ, start_response) if known is not None else None
+        return self._flask(environ, start_response) if answer is None else answer
+
+    def _answer(
+        self, known: Known, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes] | None:
+        """The answer that is known, if the cache holds it fresh and the caller may have it; None leaves it to Flask."""
+        started = time.perf_counter()
         gate = auth.gate(self._app)
-        caller = gate.caller(environ) if known is not None else None
-        # Who shows no key where keys are wanted is refused by Flask, before the cache is looked at.
-        if known is not None and (caller is not None or not gate.has_keys):
-            started = time.perf_counter()
-            entry = self._find(known)
-            tag = environ.get("HTTP_IF_NONE_MATCH")
-            if entry is not None and (tag is None or ("ETag", tag) in known.headers):
-                return self._send(known, entry, tag is not None, caller, started, environ, start_response)
-        return self._flask(environ, start_response)
+        caller = gate.caller(environ)
+        if caller is None and gate.has_keys:
+            return None
+        entry = self._find(known)
+        tag = environ.get("HTTP_IF_NONE_MATCH")
+        if entry is None or (tag is not None and ("ETag", tag) not in known.headers):
+            return None
+        counted = self.limits.hit(auth.caller_id(caller, environ)) if self.limits else {}
+        if counted is None:
+            return None
+        request_id = logs.begin(environ)
+        logs.bind_caller(caller)
+        own = [("X-Cache", State.HIT.value), ("X-Request-ID", request_id), *counted.items()]
+        note(self._store, State.HIT, known.question, started)
+        if tag is None:
+            start_response("200 OK", known.headers + own)
+            body = [entry.payload if known.body is None else known.body]
+        else:
+            headers = [header for header in known.headers if header[0] not in OF_A_BODY]
+            start_response("304 NOT MODIFIED", headers + own)
+            body = []
+        logs.end("GET", known.route, 200 if tag is None else 304, started)
+        return body
 
     def _find(self, known: Known) -> Entry | None:
         """The entry of the answer that is known, if the cache holds it fresh."""
@@ -85,27 +119,12 @@ class Front:
             return None
         return entry if self._app.config["CLOCK"]().timestamp() < entry.fresh_until else None
 
-    def _send(
-        self,
-        known: Known,
-        entry: Entry,
-        caller_has_it: bool,
-        caller: str | None,
-        started: float,
-        environ: dict[str, Any],
-        start_response: Callable[..., Any],
-    ) -> Iterable[bytes]:
-        request_id = logs.begin(environ)
-        logs.bind_caller(caller)
-        own = [("X-Cache", State.HIT.value), ("X-Request-ID", request_id)]
-        note(self._store, State.HIT, known.question, started)
-        if caller_has_it:
-            headers = [header for header in known.headers if header[0] not in OF_A_BODY]
-            start_response("304 NOT MODIFIED", headers + own)
-        else:
-            start_response("200 OK", known.headers + own)
-        logs.end("GET", known.route, 304 if caller_has_it else 200, started)
-        return [] if caller_has_it else [entry.payload if known.body is None else known.body]
+    @contextmanager
+    def doing_the_part_of_hooks(self) -> Iterator[None]:
+        """Take the hooks that are registered within the block for ones whose part in a hit is done here."""
+        before = self._hooks_of_flask()
+        yield
+        self._hooks += [hook for hook in self._hooks_of_flask() if hook not in before]
 
     def learn(self, response: Response) -> Response:
         """Note how Flask sends an answer, after all other hooks."""
@@ -124,15 +143,27 @@ class Front:
 
     def _may_answer(self, environ: dict[str, Any]) -> bool:
         """Whether nothing but what is known here has a say in the answer to this request."""
+        view = self._app.view_functions[request.endpoint or ""]
+        return (
+            _is_plain(environ)
+            and getattr(view, "asks_by_path_and_query", None) is view
+            and all(hook in self._hooks for hook in self._hooks_of_flask())
+        )
+
+    def _hooks_of_flask(self) -> list[Callable[..., Any]]:
         app = self._app
         by_scope = app.before_request_funcs, app.after_request_funcs, app.url_value_preprocessors
-        hooks = [hook for hooks in by_scope for of_scope in hooks.values() for hook in of_scope]
-        view = app.view_functions[request.endpoint or ""]
-        return (
-            environ["REQUEST_METHOD"] == "GET"
-            and getattr(view, "asks_by_path_and_query", None) is view
-            and all(hook in self._hooks for hook in hooks)
-        )
+        return [hook for hooks in by_scope for of_scope in hooks.values() for hook in of_scope]
+
+
+def _is_plain(environ: dict[str, Any]) -> bool:
+    """Whether a request is a GET without a body, from no other site: nothing but the cache has to be asked."""
+    return (
+        environ["REQUEST_METHOD"] == "GET"
+        and environ.get("CONTENT_LENGTH") in NO_BODY
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and "HTTP_ORIGIN" not in environ
+    )
 
 
 def _text(environ: dict[str, Any]) -> tuple[str, ...]:
@@ -150,3 +181,9 @@ def init_app(app: Flask) -> None:
     front = Front(app)
     app.after_request(front.learn)
     app.wsgi_app = front  # type: ignore[method-assign]
+    app.extensions["front"] = front
+
+
+def front_of(app: Flask) -> Front:
+    """The front of an application."""
+    return cast(Front, app.extensions["front"])

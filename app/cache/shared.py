@@ -18,6 +18,7 @@ from app.cache.breaker import Breaker, CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.locks import FleetLock
 from app.cache.redis import TIMEOUT, GetMany, connect, reader
+from app.counters import Window
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,19 @@ PATIENCE = 0.12
 
 # Seconds after a warning that the cache is slow, in which there is no other.
 WARN_AFTER = 60.0
+
+# Adds one to "count ends" in one step, where the window has not ended; ARGV: now, and the seconds of a new window.
+HIT = """
+local now, count, ends = tonumber(ARGV[1]), 0, ARGV[1] + ARGV[2]
+local kept = redis.call('GET', KEYS[1])
+if kept then
+    local counted, until_then = string.match(kept, '^(%d+) ([%d.]+)$')
+    if tonumber(until_then) > now then count, ends = tonumber(counted), tonumber(until_then) end
+end
+local window = string.format('%d %.3f', count + 1, ends)
+redis.call('SET', KEYS[1], window, 'PX', math.max(1, math.ceil((ends - now) * 1000)))
+return window
+"""
 
 # Seconds after which numbers are sent to where the fleet adds them up.
 COUNTS_AFTER = 0.2
@@ -86,6 +100,12 @@ class SharedCache(BaseCache):
 
     def lock(self, key: str) -> FleetLock:
         return FleetLock(f"{self._prefix}lock:{key}", lambda: self._client, self._write)
+
+    def hit(self, key: str, seconds: int) -> Window:
+        return self._write(lambda: _window(self._client.eval(HIT, 1, self._prefix + key, time.time(), seconds)))
+
+    def window(self, key: str) -> Window:
+        return self._call(lambda: _window(*self._get_many((key,))))
 
     def count(self, name: str) -> None:
         # Sent together, a moment later: a hit should not cost a second round trip.
@@ -161,6 +181,11 @@ class SharedCache(BaseCache):
 
     def _try_to_write(self) -> None:
         self._client.set(self._prefix + "trial", b"", ex=1)
+
+
+def _window(kept: bytes | None) -> Window:
+    hits, ends = (kept or b"0 0").split()
+    return Window(int(hits), float(ends))
 
 
 class _Spent(threading.local):

@@ -16,6 +16,7 @@ NEIGHBOURS = {"other:key": "theirs", "songswap-insight": "theirs", "songswap-ins
 def use_it_all(service: Service) -> None:
     for path in ("/probe/list/1", "/probe/list/1", "/probe/compare/1/2", "/probe/everyone"):
         service.state(path)
+    assert service.client.post("/cache/invalidate", headers={"X-Invalidation-Secret": "wrong"}).status_code == 403
     assert service.invalidate("?user_id=1") == service.invalidate() == 200
     service.state()
     assert (service.size(), service.stats()["hits"]) == (1, 1)
@@ -63,7 +64,8 @@ def test_no_command_blocks_the_server_or_looks_beyond_the_prefix(
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     assert watching.wait(20)
-    use_it_all(make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=valkey.url, CACHE_KEY_PREFIX="ours:"))
+    settings = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": valkey.url, "RATELIMIT_ENABLED": "true"}
+    use_it_all(make_service(**settings, CACHE_KEY_PREFIX="ours:"))
     valkey.kill()
     thread.join(20)
     watcher.close()
@@ -86,6 +88,6 @@ def test_a_user_who_may_do_no_more_than_that_will_do(
             "ACL", "SETUSER", "songswap", "on", ">a+secret", "~songswap-insights:*", "-@all", *allowed
         )
     url = valkey.url.replace("127", "songswap:a%2Bsecret@127")
-    use_it_all(make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=url))
+    use_it_all(make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=url, RATELIMIT_ENABLED="true"))
     with valkey.client as client:
         assert client.acl_log() == []

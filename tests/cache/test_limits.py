@@ -1,0 +1,324 @@
+"""How much one caller may ask for and guess, on each backend, and while the shared one is away."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app import counters
+from app.counters import LocalCounters
+from tests.cache.conftest import Service
+from tests.conftest import SECRET
+from tests.faults import BlackHole, Proxy, Valkey, free_port, wait_until
+from tests.test_access import KEYS, bearer, pairs
+from tests.test_errors import check_problem
+
+MakeService = Callable[..., Service]
+
+LIMITS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+def limits_of(answer: Any) -> tuple[str | None, ...]:
+    return tuple(answer.headers.get(name) for name in LIMITS)
+
+
+@pytest.fixture
+def limited(make_cached: MakeService) -> MakeService:
+    """Makes a service with limits, on the backend that the test is run on."""
+    return lambda limit="3 per minute", **settings: make_cached(
+        RATELIMIT_ENABLED="true", RATELIMIT_DEFAULT=limit, **settings
+    )
+
+
+def test_limits_are_off_unless_they_are_set(make_cached: MakeService) -> None:
+    service = make_cached(RATELIMIT_DEFAULT="1 per minute")
+    for _ in range(5):
+        answer = service.get()
+        assert (answer.status_code, limits_of(answer)) == (200, (None, None, None))
+
+
+def test_one_request_too_many_is_a_429_that_tells_when_to_come_back(limited: MakeService) -> None:
+    service = limited()
+    for left in ("2", "1", "0"):  # a miss by Flask, a hit by Flask's front, another one
+        answer = service.get()
+        assert (answer.status_code, *limits_of(answer)[:2]) == (200, "3", left)
+        assert 50 <= int(answer.headers["RateLimit-Reset"]) <= 60
+        assert "Retry-After" not in answer.headers
+        for name in LIMITS:
+            assert len(answer.headers.getlist(name)) == 1
+    for path in ("/probe/list/1", "/probe/list/2", "/insights/nothing", "/cache/size", "/nowhere", "/docs"):
+        answer = service.get(path)
+        assert check_problem(answer, 429)["detail"] == "Too many requests: 3 per 1 minute are allowed"
+        assert limits_of(answer)[:2] == ("3", "0")
+        assert 50 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_hits_before_flask_are_counted_once(limited: MakeService) -> None:
+    service = limited("50 per minute")
+    left = [int(service.get().headers["RateLimit-Remaining"]) for _ in range(50)]
+    assert left == list(reversed(range(50)))
+    assert service.get().status_code == 429
+    etag = limited("50 per hour").get().headers["ETag"]
+    check_problem(service.get(If_None_Match=etag), 429)
+
+
+def test_a_304_is_counted_too(limited: MakeService) -> None:
+    service = limited()
+    etag = service.get().headers["ETag"]
+    answers = [service.get(If_None_Match=etag) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [304, 304, 429]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+
+
+def test_the_next_window_begins_with_all_of_it(limited: MakeService) -> None:
+    service = limited("2 per second")
+    wait_until(lambda: service.get().status_code == 429)
+    wait_until(lambda: service.get().status_code == 200, 3)
+
+
+def test_several_limits_hold_together(limited: MakeService) -> None:
+    service = limited("100 per minute; 2 per hour")
+    assert [service.get().status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert int(service.get().headers["Retry-After"]) > 3000
+
+
+def test_probes_are_not_counted(limited: MakeService) -> None:
+    service = limited("1 per minute")
+    for path in ("/health", "/ready") * 5:
+        answer = service.get(path)
+        assert (answer.status_code in {200, 503}, limits_of(answer)) == (True, (None, None, None))
+    assert [service.get().status_code for _ in range(2)] == [200, 429]
+    assert service.get("/health").status_code == 200
+
+
+def test_each_key_has_its_own_count_from_wherever_it_comes(limited: MakeService) -> None:
+    service = limited(API_KEYS=pairs())
+    for name in ("old-app", "airflow"):
+        answers = [
+            service.client.get("/probe/list/1", headers=bearer(KEYS[name]), environ_base={"REMOTE_ADDR": f"10.0.0.{n}"})
+            for n in range(4)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    for _ in range(9):
+        check_problem(service.get(), 401)  # not counted, for there is nobody to count it of
+    assert service.get(**bearer(KEYS["new-app"])).headers["RateLimit-Remaining"] == "2"
+
+
+def ask_from(service: Service, address: str, forwarded: str | None = None) -> int:
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return service.client.get("/probe/list/1", headers=headers, environ_base={"REMOTE_ADDR": address}).status_code
+
+
+def test_without_keys_each_address_has_its_own_count(limited: MakeService) -> None:
+    service = limited("2 per minute")
+    for address in ("10.0.0.1", "10.0.0.2"):
+        # What a caller says of its address itself is not believed.
+        assert [ask_from(service, address, f"10.9.9.{number}") for number in range(3)] == [200, 200, 429]
+
+
+def test_the_address_is_what_the_trusted_proxies_say(limited: MakeService) -> None:
+    service = limited("2 per minute", TRUSTED_PROXIES="2")
+    for address in ("1.1.1.1", "2.2.2.2"):
+        told = [f"{made_up}, {address}, 10.0.0.8" for made_up in ("8.8.8.8", "9.9.9.9", "7.7.7.7")]
+        assert [ask_from(service, "10.0.0.9", forwarded) for forwarded in told] == [200, 200, 429]
+
+
+def test_a_fleet_counts_together(shared: MakeService) -> None:
+    services = [shared(RATELIMIT_ENABLED="true", RATELIMIT_DEFAULT="10 per minute") for _ in range(3)]
+    wait_until(lambda: all(service.get("/cache/size").status_code in {200, 429} for service in services))
+    with ThreadPoolExecutor(6) as callers:
+        paths = [f"/probe/list/{number % 4 + 1}" for number in range(60)]
+        answers = list(callers.map(lambda asked: services[asked[0] % 3].get(asked[1]).status_code, enumerate(paths)))
+    assert answers.count(200) == 10 - 3
+    assert answers.count(429) == 60 - 7
+
+
+def test_no_count_stays_for_good(shared: MakeService, valkey: Valkey) -> None:
+    service = shared(RATELIMIT_ENABLED="true", RATELIMIT_DEFAULT="10 per minute;50 per hour")
+    wait_until(lambda: "RateLimit-Limit" in service.get().headers)
+    with valkey.client as client:
+        counted = list(client.scan_iter(f"{service.app.config['CACHE_KEY_PREFIX']}LIMITER*"))
+        assert len(counted) == 2
+        assert all(0 < client.ttl(key) <= 3600 for key in counted)
+        for _ in range(3):
+            service.get()
+        assert all(0 < client.ttl(key) <= 3600 for key in counted)
+
+
+# --- While the shared backend is away ---------------------------------------------------------------------------------
+
+MOST = 0.25  # seconds that it may cost a request, whatever it does
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, patience: None) -> None:
+    """As little patience as in production."""
+    for name, seconds in {"redis.TIMEOUT": 0.1, "shared.TIMEOUT": 0.1, "shared.PATIENCE": 0.12}.items():
+        monkeypatch.setattr(f"app.cache.{name}", seconds)
+    monkeypatch.setattr("app.cache.breaker.FIRST_TRIAL", 0.2)
+
+
+def limited_on(make_service: MakeService, port: int) -> Service:
+    url = f"redis://127.0.0.1:{port}/0"
+    limit = {"RATELIMIT_ENABLED": "true", "RATELIMIT_DEFAULT": "2 per minute"}
+    return make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=url, **limit)
+
+
+def assert_nobody_is_refused_or_kept(service: Service) -> None:
+    times = []
+    with capture_logs() as logged:
+        for number in range(30):
+            started = time.monotonic()
+            answer = service.get(f"/probe/list/{number % 3 + 1}")
+            times.append(time.monotonic() - started)
+            assert (answer.status_code, limits_of(answer)) == (200, (None, None, None))
+    assert max(times) < MOST + 0.1
+    assert sorted(times)[15] < 0.1
+    assert len([line for line in logged if line["log_level"] == "warning"]) <= 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_where_nobody_listens_nobody_is_refused(make_service: MakeService) -> None:
+    assert_nobody_is_refused_or_kept(limited_on(make_service, free_port()))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_in_a_black_hole_nobody_is_refused(make_service: MakeService) -> None:
+    with BlackHole() as port:
+        assert_nobody_is_refused_or_kept(limited_on(make_service, port))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_counting_goes_on_after_an_outage(make_service: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+    valkey = own_valkey()
+    service = limited_on(make_service, valkey.port)
+    for happens, ends in ((valkey.kill, valkey.start), (valkey.stop_answering, valkey.answer_again)):
+        wait_until(lambda: service.get().status_code == 429)
+        happens()
+        assert_nobody_is_refused_or_kept(service)
+        ends()
+    wait_until(lambda: service.get().status_code == 429, 5)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_full_server_refuses_nobody(make_service: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+    valkey = own_valkey()
+    service = limited_on(make_service, valkey.port)
+    wait_until(lambda: service.get().status_code == 429)
+    with valkey.client as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 1)
+        assert_nobody_is_refused_or_kept(service)
+        client.config_set("maxmemory", 0)
+    wait_until(lambda: service.get().status_code == 429, 5)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("delay", [0.05, 0.09, 0.3])
+def test_a_slow_server_costs_no_more_with_limits(
+    make_service: MakeService, own_valkey: Callable[..., Valkey], delay: float
+) -> None:
+    with Proxy(("127.0.0.1", own_valkey().port)) as proxy:
+        service = limited_on(make_service, proxy.port)
+        wait_until(lambda: service.get("/cache/size").status_code == 429)
+        proxy.delay(delay)
+        times = []
+        for number in range(8):
+            started = time.monotonic()
+            service.get(f"/probe/list/{number + 1}")
+            times.append(time.monotonic() - started)
+        assert sorted(times)[len(times) // 2] < MOST  # a busy machine takes time of its own
+
+
+# --- The invalidation secret ------------------------------------------------------------------------------------------
+
+
+def guess(service: Service, secret: str | None = "wrong", address: str = "10.0.0.1", **headers: str) -> Any:
+    given = headers if secret is None else headers | {"X-Invalidation-Secret": secret}
+    return service.client.post("/cache/invalidate", headers=given, environ_base={"REMOTE_ADDR": address})
+
+
+def test_a_secret_may_be_guessed_ten_times_a_minute(service: Service) -> None:
+    for _ in range(30):
+        assert guess(service, SECRET).status_code == 200
+        assert guess(service, None).status_code == guess(service, "").status_code == 403
+    for _ in range(10):
+        assert check_problem(guess(service), 403)["error"] == "Invalid secret key"
+    for secret in ("wrong", SECRET, "wrong"):  # nor is it told now which one is right
+        answer = guess(service, secret)
+        check_problem(answer, 429)
+        assert limits_of(answer)[:2] == ("10", "0")
+        assert 50 <= int(answer.headers["Retry-After"]) <= 60
+    assert guess(service, None).status_code == 403
+    assert guess(service, SECRET, "10.0.0.2").status_code == 200
+    assert guess(service, "wrong", "10.0.0.2").status_code == 403
+
+
+def test_each_key_guesses_for_itself(make_cached: MakeService) -> None:
+    service = make_cached(API_KEYS=pairs())
+    for number in range(12):
+        expected = 403 if number < 10 else 429
+        assert guess(service, address=f"10.0.0.{number}", **bearer(KEYS["airflow"])).status_code == expected
+    assert guess(service, SECRET, **bearer(KEYS["airflow"])).status_code == 429
+    assert guess(service, SECRET, **bearer(KEYS["old-app"])).status_code == 200
+
+
+def test_no_secret_is_a_403_however_often(make_service: MakeService) -> None:
+    service = make_service(CACHE_INVALIDATION_SECRET="")
+    assert {guess(service).status_code for _ in range(30)} == {403}
+
+
+def test_a_fleet_counts_guesses_together(shared: MakeService) -> None:
+    services = [shared() for _ in range(4)]
+    answers = [guess(services[number % 4]).status_code for number in range(40)]
+    assert answers == [403] * 10 + [429] * 30
+
+
+def test_guesses_side_by_side_are_all_counted(service: Service) -> None:
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda _: guess(service).status_code, range(60)))
+    assert (answers.count(403), answers.count(429)) == (10, 50)
+
+
+def test_guesses_are_counted_in_the_process_while_redis_is_away(
+    make_service: MakeService, own_valkey: Callable[..., Valkey]
+) -> None:
+    valkey = own_valkey()
+    service = make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=valkey.url)
+    assert [guess(service).status_code for _ in range(6)] == [403] * 6
+    valkey.kill()
+    assert [guess(service).status_code for _ in range(6)] == [403] * 4 + [429] * 2
+    valkey.start()
+    wait_until(lambda: service.state() == "HIT")
+    assert guess(service, SECRET).status_code == 429
+
+
+def test_a_minute_later_there_are_ten_more(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.guesses.SECONDS", 1)
+    assert [guess(service).status_code for _ in range(11)] == [403] * 10 + [429]
+    wait_until(lambda: guess(service, SECRET).status_code == 200, 3)
+
+
+# --- Counts in the process --------------------------------------------------------------------------------------------
+
+
+def test_a_window_begins_with_its_first_request() -> None:
+    now = 1000.0
+    local = LocalCounters(lambda: now)
+    assert [local.hit("a", 60) for _ in range(2)] == [(1, 1060.0), (2, 1060.0)]
+    now = 1059.9
+    assert (local.hit("a", 60), local.window("a"), local.window("b").hits) == ((3, 1060.0), (3, 1060.0), 0)
+    now = 1060.0
+    assert local.window("a").hits == 0
+    assert local.hit("a", 60) == (1, 1120.0)
+
+
+def test_counts_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "MOST", 10)
+    local = LocalCounters()
+    for number in range(100):
+        local.hit(f"caller {number}", 60)
+    assert [local.window(f"caller {number}").hits for number in (89, 90, 99)] == [0, 1, 1]
