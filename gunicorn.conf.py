@@ -6,10 +6,13 @@
 Flags (`--bind`, `--workers` ...) win over this file.
 """
 
+import atexit
 import gc
 import os
+import shutil
 import signal
 import sys
+import tempfile
 
 from gunicorn.glogging import Logger
 
@@ -30,6 +33,19 @@ workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] == "RedisC
 # (DATABASE_POOL_SIZE + DATABASE_MAX_OVERFLOW), or they wait for each other.
 threads = settings["GUNICORN_THREADS"]
 
+# Workers write what they count to files of a directory of this server's own, and the one that `/metrics` reaches adds
+# them up. It has to be named before the app imports prometheus_client; SIGHUP reads this file again, and keeps it.
+# What is made there has no name that another process could take.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
+if "prometheus_client" not in sys.modules:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="songswap-insights-metrics-", dir=MEMORY)
+    atexit.register(
+        # Where the server ends, and not where a worker does.
+        lambda server, folder: os.getpid() == server and shutil.rmtree(folder, ignore_errors=True),
+        os.getpid(),
+        os.environ["PROMETHEUS_MULTIPROC_DIR"],
+    )
+
 wsgi_app = "app:create_app()"
 bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"
 worker_class = "gthread"
@@ -49,8 +65,7 @@ timeout = 30
 # only 10 unless told `--time 30`.
 graceful_timeout = 25
 # The heartbeat is a file. On a disk (or an overlay file system) writing it can block a worker until it looks dead.
-# What gunicorn makes there has no name that another process could take.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
+worker_tmp_dir = MEMORY
 
 # The contract: request lines up to 8,190 bytes are taken, longer ones are a 414. It is gunicorn's maximum too.
 limit_request_line = 8190
@@ -86,6 +101,19 @@ class logger_class(Logger):  # gunicorn looks for this name
     def setup(self, cfg):
         super().setup(cfg)
         self.error_log.propagate = True
+        self.error_log.addFilter(_without_requests)
+
+
+def _without_requests(record):
+    """Keep out of the logs what a caller sent: a query string or a header may hold anything, a key too."""
+    kind = type(sys.exc_info()[1]).__name__
+    if str(record.msg).startswith("Invalid request from ip="):
+        record.msg = f"Invalid request: {kind}"
+    elif str(record.msg).startswith("Error handling request"):
+        record.msg, record.args = "Error handling request", ()
+    elif record.levelname == "DEBUG" and any(isinstance(value, Exception) for value in record.args or ()):
+        record.args = (kind,)  # the text of these quotes the request
+    return True
 
 
 def on_starting(server):
@@ -123,6 +151,17 @@ def post_fork(server, _worker):
     with app.app_context():
         for engine in app.extensions["sqlalchemy"].engines.values():
             engine.dispose(close=False)
+
+
+def pre_request(_worker, _request):
+    pass  # gunicorn's own writes the path to the log, at DEBUG
+
+
+def child_exit(_server, worker):
+    # What a worker held when it died (connections) is no longer held; what it had counted stays counted.
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.extensions import db
+from app.instrumentation import WITH_BEGIN
 
 
 def engine_options(config: dict[str, Any]) -> dict[str, Any]:
@@ -14,7 +15,8 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
 
     One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; and
     READ ONLY, for the platform's tables are not ours. psycopg2 sends both along with BEGIN, at no extra round trip.
-    The TCP settings end a wait for a server that has gone silent, where no statement timeout can help.
+    The TCP settings end a wait for a server that has gone silent, where no statement timeout can help. What a request
+    asked for stands in no error's text, and so in no log.
     """
     connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
     return {
@@ -24,6 +26,7 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
         "pool_pre_ping": True,
         "pool_use_lifo": True,
         "isolation_level": "REPEATABLE READ",
+        "hide_parameters": True,
         "execution_options": {"postgresql_readonly": True},
         "connect_args": {
             "connect_timeout": connect_timeout,
@@ -52,5 +55,6 @@ def init_app(app: Flask) -> None:
 def _tune(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     timeout = round(current_app.config["DATABASE_STATEMENT_TIMEOUT"] * 1000)
     connection.exec_driver_sql(
-        f"SET LOCAL statement_timeout = {timeout}; SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1"
+        f"SET LOCAL statement_timeout = {timeout}; SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1",
+        execution_options=WITH_BEGIN,
     )

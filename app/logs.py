@@ -1,11 +1,16 @@
-"""Structured logs: a static event name with fields, JSON unless a person reads along in a terminal."""
+"""Structured logs: a static event name with fields, JSON unless a person reads along in a terminal.
+
+No line holds a path, a query string, a header or a row: routes are templates, and of an exception JSON tells the type
+and where it was raised, for its text may quote what it fell over.
+"""
 
 import logging
 import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -31,9 +36,9 @@ def configure(level: str) -> None:
     """Send this service's events, and those of its libraries, to standard error."""
     shared: list[Any] = [_add_common_fields]
     if sys.stderr.isatty():
-        renderer: list[Any] = [structlog.dev.ConsoleRenderer()]
+        renderer: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
-        renderer = [structlog.processors.format_exc_info, _as_json]
+        renderer = [structlog.processors.ExceptionRenderer(_without_texts), _as_json]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -96,6 +101,20 @@ def _add_common_fields(_logger: Any, level: str, event: dict[str, Any]) -> dict[
     return event
 
 
+def _without_texts(exc_info: Any) -> str:
+    """A traceback of the exception, and of those that it came from, without their texts."""
+    return "\n".join(
+        f"{type(error).__module__}.{type(error).__qualname__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+        for error in _chain(exc_info[1])
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def _as_json(_logger: Any, _level: str, event: dict[str, Any]) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
 
@@ -115,14 +134,21 @@ def bind_caller(name: str | None) -> None:
     _caller.set(name)
 
 
-def end(method: str, route: str | None, status: int, started: float) -> None:
-    """Log the line of a request that began at `started` (time.perf_counter), and write what it has logged."""
+def end(
+    method: str, route: str | None, status: int, started: float, cache: str | None = None, queries: int = 0
+) -> None:
+    """Log the line of a request that began at `started` (time.perf_counter), and write what it has logged.
+
+    `route` is the template and never the path, `cache` what `X-Cache` says, `queries` the number of SQL statements.
+    """
     log.info(
         "request",
         method=method,
         route=route,
         status=status,
         duration_ms=round((time.perf_counter() - started) * 1000, 3),
+        cache=cache,
+        queries=queries,
     )
     _write()
     _unwritten.set(None)
@@ -131,13 +157,15 @@ def end(method: str, route: str | None, status: int, started: float) -> None:
 def start_request() -> None:
     """Give a request an id, before Flask serves it."""
     g.started = time.perf_counter()
+    g.queries = 0
     g.request_id = begin(request.environ)
 
 
 def finish_request(response: Response) -> Response:
     """Log the line of a request that Flask has served."""
     response.headers["X-Request-ID"] = g.request_id
-    end(request.method, request.url_rule.rule if request.url_rule else None, response.status_code, g.started)
+    route = request.url_rule.rule if request.url_rule else None
+    end(request.method, route, response.status_code, g.started, response.headers.get("X-Cache"), g.queries)
     return response
 
 

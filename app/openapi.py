@@ -25,12 +25,25 @@ CACHE_HEADERS = {
     },
 }
 
-# A page is no JSON, and so nothing that APIFairy could describe.
-DOCS_PAGE: Operation = {
-    "operationId": "docs_docs",
-    "tags": ["Docs"],
-    "summary": "Swagger UI over this document.",
-    "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}},
+# These give no JSON, and so nothing that APIFairy could describe.
+TEXTS: dict[str, Operation] = {
+    "/docs": {
+        "operationId": "docs_docs",
+        "tags": ["Docs"],
+        "summary": "Swagger UI over this document.",
+        "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}},
+    },
+    "/metrics": {
+        "operationId": "service_metrics",
+        "tags": ["Service"],
+        "summary": "Numbers for Prometheus, of all workers of this server together.",
+        "responses": {
+            "200": {
+                "description": "Prometheus' text format.",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            }
+        },
+    },
 }
 
 
@@ -51,7 +64,7 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
     """Put right what APIFairy cannot know of this service."""
     # Relative, so that "Try it out" works under whatever address the document was fetched from.
     document["servers"] = [{"url": "/"}]
-    document["paths"]["/docs"] = {"get": DOCS_PAGE}
+    document["paths"] |= {path: {"get": operation} for path, operation in TEXTS.items()}
     for tag in document["tags"]:
         tag["name"] = tag["name"].replace("_", " ")
     examples = orjson.loads(EXAMPLES.read_bytes())

@@ -19,6 +19,7 @@ from app.cache.breaker import CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
 from app.errors import unavailable
+from app.metrics import CACHE_ANSWERS
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03
@@ -41,6 +42,7 @@ class State(StrEnum):
 
 
 EVENTS = {state: f"cache_{state.lower()}" for state in State}
+COUNTERS = {state: CACHE_ANSWERS.labels(state.value) for state in State}
 
 
 class Found(NamedTuple):
@@ -176,6 +178,7 @@ def _fresh(store: Backend, key: str) -> Found | None:
 def note(store: Backend, state: State, question: Question, started: float) -> None:
     """Count and log how an answer was come by, and how long it took since `started` (time.perf_counter)."""
     store.count(state)
+    COUNTERS[state].inc()
     logs.log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
 
 

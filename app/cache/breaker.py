@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import structlog
 
+from app.metrics import CACHE_ERRORS
+
 log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
@@ -65,6 +67,7 @@ class Breaker:
             raise CacheUnavailableError(self._event) from error
 
     def _trip(self, error: Exception) -> None:
+        CACHE_ERRORS.labels(self._event).inc()
         with self._lock:
             self._open = True
             self._next_trial = time.monotonic() + RETRY_AFTER

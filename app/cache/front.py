@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from flask import Flask, Response, g, request
 
-from app import auth, logs, sizes
+from app import auth, logs, metrics, sizes
 from app.cache.answers import State, note
 from app.cache.backends import Backend
 from app.cache.breaker import CacheUnavailableError
@@ -33,6 +33,7 @@ DONE_HERE: list[Callable[..., Any]] = [
     logs.finish_request,
     auth.authenticate,
     sizes.check,
+    metrics.finish_request,
     compress.after_request,
 ]
 
@@ -105,7 +106,9 @@ class Front:
             headers = [header for header in known.headers if header[0] not in OF_A_BODY]
             start_response("304 NOT MODIFIED", headers + own)
             body = []
-        logs.end("GET", known.route, 200 if tag is None else 304, started)
+        status = 200 if tag is None else 304
+        logs.end("GET", known.route, status, started, State.HIT)
+        metrics.observe("GET", known.route, status, time.perf_counter() - started)
         return body
 
     def _find(self, known: Known) -> Entry | None:

@@ -19,6 +19,7 @@ from app.cache.entries import Entry
 from app.cache.locks import FleetLock
 from app.cache.redis import TIMEOUT, GetMany, connect, reader
 from app.counters import Window
+from app.metrics import CACHE_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,7 @@ class SharedCache(BaseCache):
         return self._beside.submit(call).result(TIMEOUT)
 
     def _warn_of_slowness(self) -> None:
+        CACHE_ERRORS.labels("cache_slow").inc()
         if time.monotonic() > self._next_warning:
             self._next_warning = time.monotonic() + WARN_AFTER
             log.warning("cache_slow", seconds=round(self._spent.seconds, 3))

@@ -1,13 +1,15 @@
-"""Whether the process runs, and whether it can answer."""
+"""Whether the process runs, whether it can answer, and what it has done."""
 
 import structlog
 from apifairy import other_responses, response
-from flask import Blueprint, current_app
+from flask import Blueprint, Response, current_app
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache.backends import backend
 from app.cache.breaker import CacheUnavailableError
 from app.extensions import db
+from app.metrics import exposition
 from app.schemas.service import HealthSchema, ReadySchema
 from app.services.readiness import missing_from_schema
 
@@ -32,6 +34,12 @@ def ready() -> tuple[dict[str, object], int]:
     checks = {"database": database, "schema": schema, "cache": _cache_check()}
     is_ready = database == schema == "ok"
     return {"status": "ready" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503
+
+
+@service_bp.get("/metrics")
+def metrics() -> Response:
+    """Numbers for Prometheus."""
+    return Response(exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})
 
 
 def _cache_check() -> str:

@@ -1,0 +1,67 @@
+"""What the service asks of PostgreSQL, counted and timed: its statements, and the connections of its pool."""
+
+import time
+from typing import Any
+
+from flask import current_app, g, has_app_context, has_request_context
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
+
+from app.metrics import CONNECTIONS, CONNECTIONS_IN_USE, CONNECTIONS_MAX, QUERIES
+
+# The execution option of what is sent along with BEGIN, and no statement of a request's own.
+WITH_BEGIN = {"with_begin": True}
+
+# Where a statement's context notes when it began, and a pooled connection's record that it is out.
+STARTED, IN_USE = "songswap_started", "songswap_in_use"
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _begin(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    if not context.execution_options.get("with_begin"):
+        setattr(context, STARTED, time.perf_counter())
+
+
+@event.listens_for(Engine, "after_cursor_execute")
+def _end(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    _observe(context)
+
+
+@event.listens_for(Engine, "handle_error")
+def _fail(error: Any) -> None:
+    _observe(error.execution_context)
+
+
+def _observe(context: Any) -> None:
+    """Count a statement once, whether it was done or has failed: its rows are fetched later, and may fail as well."""
+    if (started := getattr(context, STARTED, None)) is None:
+        return
+    delattr(context, STARTED)
+    QUERIES.observe(time.perf_counter() - started)
+    if has_request_context():
+        g.queries = g.get("queries", 0) + 1
+
+
+@event.listens_for(Pool, "connect")
+def _open(_connection: Any, _record: Any) -> None:
+    CONNECTIONS.inc()
+    if has_app_context():
+        CONNECTIONS_MAX.set(current_app.config["DATABASE_POOL_SIZE"] + current_app.config["DATABASE_MAX_OVERFLOW"])
+
+
+@event.listens_for(Pool, "close")
+def _close(_connection: Any, _record: Any) -> None:
+    CONNECTIONS.dec()
+
+
+@event.listens_for(Pool, "checkout")
+def _check_out(_connection: Any, record: Any, _proxy: Any) -> None:
+    record.record_info[IN_USE] = True
+    CONNECTIONS_IN_USE.inc()
+
+
+@event.listens_for(Pool, "checkin")
+def _check_in(_connection: Any, record: Any) -> None:
+    # A connection that could not be made is checked in without having been checked out.
+    if record.record_info.pop(IN_USE, False):
+        CONNECTIONS_IN_USE.dec()
