@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint audit fuzz postman postman-check stop clean
+.PHONY: help run test lint audit fuzz postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ postman: .venv/installed  ## write the Postman collection anew, from the OpenAPI
 
 postman-check: .venv/installed  ## send the Postman collection to the service with demo data (needs npm)
 	$(BIN)/python -m postman.check
+
+image-check: .venv/installed  ## build the image without an engine, and try it (needs root, buildah, debootstrap)
+	.ci/image-check
 
 stop:  ## stop a running or left-over service and its PostgreSQL
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded stop
