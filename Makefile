@@ -49,6 +49,9 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 .venv/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'songswap-insights needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	@# Where it is a link, as in a second working tree, it is another's to empty.
+	@test ! -L .venv || \
+		{ echo '.venv is a link: install requirements-dev.txt where it leads to, and touch .venv/installed' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -124,6 +124,7 @@ def _ask(port: int, key: str) -> None:
         ("/insights/top/tracks/1?limit=3", None, 401),
         ("/insights/top/tracks/1?limit=3", key, 200),
         ("/insights/global/summary", key, 200),
+        ("/metrics", key, 200),
         ("/docs", None, 200),
         ("/docs/swagger-ui/swagger-ui.css", None, 200),
         ("/openapi.json", None, 200),

@@ -31,7 +31,12 @@ TEXTS: dict[str, Operation] = {
         "operationId": "docs_docs",
         "tags": ["Docs"],
         "summary": "Swagger UI over this document.",
-        "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}},
+        "responses": {
+            "200": {
+                "description": "A page.",
+                "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
+            }
+        },
     },
     "/metrics": {
         "operationId": "service_metrics",
@@ -40,7 +45,12 @@ TEXTS: dict[str, Operation] = {
         "responses": {
             "200": {
                 "description": "Prometheus' text format.",
-                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "content": {
+                    "text/plain": {
+                        "schema": {"type": "string"},
+                        "example": 'insights_cache_answers_total{state="HIT"} 12.0\n',
+                    }
+                },
             }
         },
     },

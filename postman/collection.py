@@ -59,10 +59,8 @@ def collection(document: Json, variables: Mapping[str, str]) -> Json:
 def _item(document: Json, path: str, method: str, operation: Json) -> Json:
     ((media_type, media),) = operation["responses"]["200"]["content"].items()
     schema = _resolved(media["schema"], document["components"]["schemas"])
-    body = ""
-    if media_type == JSON:
-        example = media["example"] if "example" in media else _sample(schema)
-        body = json.dumps(example, indent=2, ensure_ascii=False)
+    example = media["example"] if "example" in media else _sample(schema)
+    body = json.dumps(example, indent=2, ensure_ascii=False) if media_type == JSON else example
     headers = {"Accept": media_type} | HEADERS.get(operation["operationId"], {})
     request = {
         "method": method,

@@ -57,6 +57,7 @@ def test_every_request_has_an_example_and_checks(collection: Json) -> None:
         assert example["code"] == 200
         assert "status(200)" in script
         assert media_type in script
+        assert example["body"], item["name"]
         if media_type == "application/json":
             assert json.loads(example["body"]) is not None, item["name"]
             assert "jsonSchema" in script
