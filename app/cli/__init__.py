@@ -14,6 +14,7 @@ from app.cli.api_keys import api_keys
 from app.cli.database import DATABASE, embedded_server
 from app.cli.embedded import EmbeddedPostgres
 from app.cli.ingest import ingest
+from app.cli.rollups import rollups
 from app.cli.server_commands import embedded
 from app.cli.serving import demo_database, exit_on_signals
 from config import SettingsError, check_access, load_settings
@@ -42,7 +43,7 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
         raise SystemExit(2) from None
     app.config["EMBEDDED"] = uses_embedded
     app.extensions["embedded_postgres"] = server
-    for command in (api_keys, embedded, ingest):
+    for command in (api_keys, embedded, ingest, rollups):
         app.cli.add_command(command)
     if uses_embedded and context is not None and serves:
         _bring_database(context, server)

@@ -1,0 +1,145 @@
+"""`flask rollups`: install, rebuild, verify, look at and uninstall the rollups, on an operator's word."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cli.database import engine_for
+from app.rollups import installation
+from app.rollups.building import build, describe, start_anew
+from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.spans import Span
+from app.rollups.verification import differences
+
+rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so that insights take milliseconds.")
+
+
+@contextmanager
+def _writer() -> Iterator[Connection]:
+    """The connection that alone may write the rollups: a second operator waits for the first, and for the service."""
+    engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    try:
+        with the_only_writer(engine, wait=True) as connection:
+            assert connection is not None
+            yield connection
+    except SQLAlchemyError as error:
+        raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Says what is done, and how long it took."""
+    begun: list[tuple[str, float]] = []
+
+    def end() -> None:
+        if begun:
+            click.echo(f"{perf_counter() - begun.pop()[1]:7.1f} s")
+
+    def tell(what: str) -> None:
+        end()
+        click.echo(f"{what} … ", nl=False)
+        begun.append((what, perf_counter()))
+
+    yield tell
+    end()
+
+
+def _now() -> Any:
+    return current_app.config["CLOCK"]()
+
+
+@rollups.command()
+@with_appcontext
+def install() -> None:
+    """Install and build what is missing, while the platform keeps writing."""
+    with _writer() as connection, _progress() as tell:
+        installation.install(connection, tell)
+        if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
+                                      " FROM insights.state")):  # fmt: skip
+            start_anew(connection)
+        build(connection, _now, tell)
+    click.echo("The rollups are installed.")
+
+
+@rollups.command()
+@click.option("--resume", is_flag=True, help="Go on with a build that was broken off, rather than begin anew.")
+@with_appcontext
+def rebuild(resume: bool) -> None:
+    """Build all rollups anew."""
+    with _writer() as connection, _progress() as tell:
+        _require_installation(connection)
+        if not resume:
+            tell("forgetting what there is")
+            start_anew(connection)
+        build(connection, _now, tell)
+    click.echo("The rollups are built.")
+
+
+@rollups.command()
+@with_appcontext
+def verify() -> None:
+    """Compare the rollups with the live tables; exit code 1 where they differ."""
+    with _writer() as connection, _progress() as tell:
+        _require_installation(connection)
+        with snapshot(connection):
+            found = list(differences(connection, tell))
+    for difference in found:
+        click.echo(difference, err=True)
+    if found:
+        raise SystemExit(1)
+    click.echo("The rollups are what the live tables say.")
+
+
+@rollups.command("fold")
+@with_appcontext
+def fold_now() -> None:
+    """Fold in the changes that wait; the service does it by itself."""
+    with _writer() as connection:
+        _require_installation(connection)
+        with snapshot(connection):
+            changes = fold(connection)
+    click.echo(f"{changes} changes folded in.")
+
+
+@rollups.command()
+@with_appcontext
+def status() -> None:
+    """Show what is installed, built and waiting."""
+    engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    with engine.connect() as connection:
+        if not connection.scalar(text("SELECT to_regclass('insights.state') IS NOT NULL")):
+            click.echo("The rollups are not installed: flask rollups install")
+            return
+        state = connection.execute(text("SELECT trusted, reason, slots_built FROM insights.state")).one()
+        complete = installation.is_complete(connection)
+        click.echo(f"triggers  {'all on' if complete else 'missing or switched off: flask rollups install'}")
+        click.echo(f"trusted   {'yes' if state.trusted else f'no: {state.reason}; flask rollups rebuild'}")
+        click.echo(f"slots     {'built' if state.slots_built else 'not built'}")
+        for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
+            click.echo(f"window    {describe(Span(row.starts, row.ends))}")
+        waiting = connection.scalar(text("SELECT count(*) FROM insights.listen_changes"))
+        click.echo(f"waiting   {waiting} changes of listens")
+    engine.dispose()
+
+
+@rollups.command()
+@with_appcontext
+def uninstall() -> None:
+    """Take the rollups, their triggers and indexes away: the database is as it was before."""
+    with _writer() as connection, _progress() as tell:
+        installation.uninstall(connection, tell)
+    click.echo("The rollups are uninstalled.")
+
+
+def _require_installation(connection: Connection) -> None:
+    if not installation.is_complete(connection):
+        raise click.ClickException("The rollups are not installed, or not whole: flask rollups install")

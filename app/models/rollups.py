@@ -1,0 +1,66 @@
+"""This service's own tables, in the schema `insights`. docs/rollups.md says what they hold and why.
+
+Not declared on the platform's metadata: they are there only where an operator has installed them.
+"""
+
+from enum import IntEnum
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, SmallInteger, String, Table
+
+SCHEMA = "insights"
+
+metadata = MetaData(schema=SCHEMA)
+
+
+class Kind(IntEnum):
+    """What a ranking is of. Ids of listeners are written with ten digits, so that bytes sort them as numbers."""
+
+    TRACK = 1
+    ARTIST = 2
+    PRIMARY_ARTIST = 3
+    GENRE = 4
+    LISTENER = 5
+
+
+# One row: whether what is here may be believed, and if not, why.
+state = Table("state", metadata, Column("trusted", Boolean), Column("reason", String))
+
+# The half-open spans of `played_at` that have rankings; null is an open end.
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("starts", DateTime),
+    Column("ends", DateTime),
+)
+
+# The listens in a window by track, artist, … : everyone's.
+rankings = Table(
+    "rankings",
+    metadata,
+    Column("window_id", Integer, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True),
+    Column("id", String(120), primary_key=True),
+    Column("plays", Integer),
+    Column("listen_time_ms", BigInteger),
+)
+
+# The number of rows of a ranking, and their sums.
+sizes = Table(
+    "sizes",
+    metadata,
+    Column("window_id", Integer, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True),
+    Column("rows", Integer),
+    Column("plays", BigInteger),
+    Column("listen_time_ms", BigInteger),
+)
+
+# Everyone's listens by quarter of an hour, the finest step of today's time zones.
+slots = Table(
+    "slots",
+    metadata,
+    Column("starts", DateTime, primary_key=True),
+    Column("plays", Integer),
+    Column("listen_time_ms", BigInteger),
+)

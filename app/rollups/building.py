@@ -1,0 +1,53 @@
+"""Building the rollups from the live tables, part by part, while the platform keeps writing.
+
+Each part (the slots, then the rankings of one window after another) is built in a transaction of its own, which first
+folds what the logs hold: so the part is that snapshot's, and every later change is in the logs. A build that is broken
+off has lost one part at most, and goes on from there. Questions that a missing part would answer are answered from the
+live tables.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from app.rollups.folding import build_slots, build_window, drop_windows, fold, missing_windows, snapshot
+from app.rollups.spans import Span, kept
+
+
+def start_anew(connection: Connection) -> None:
+    """Forget all rollups and changes, and trust what is built from now on, on a connection in autocommit."""
+    with snapshot(connection):
+        drop_windows(connection, ())
+        connection.execute(text("DELETE FROM insights.slots"))
+        for log in ("listen_changes", "credit_changes", "genre_changes", "duration_changes", "truncations"):
+            connection.execute(text(f"DELETE FROM insights.{log}"))
+        connection.execute(text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false"))
+    connection.exec_driver_sql("VACUUM insights.rankings, insights.sizes, insights.windows, insights.slots")
+
+
+def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
+    """Build the parts that are missing at the instant that `now` gives, on a connection in autocommit.
+
+    `tell` is told each part before it is built.
+    """
+    if not connection.scalar(text("SELECT slots_built FROM insights.state")):
+        tell("slots")
+        with snapshot(connection):
+            fold(connection)
+            build_slots(connection)
+    while missing := missing_windows(connection, now()):
+        tell(f"window {describe(missing[0])}, {len(missing)} to go")
+        with snapshot(connection):
+            fold(connection)
+            build_window(connection, missing[0])
+    with snapshot(connection):
+        drop_windows(connection, kept(now()))
+    connection.exec_driver_sql("ANALYZE insights.rankings, insights.sizes, insights.windows, insights.slots")
+
+
+def describe(span: Span) -> str:
+    """A span, for people."""
+    if span.starts is None or span.ends is None:
+        return "all time"
+    return f"{span.starts:%Y-%m-%d} to {span.ends:%Y-%m-%d}"

@@ -1,0 +1,193 @@
+"""Folding: the changes that the logs hold are added to the rollups and leave the logs, in one transaction.
+
+One process at a time folds, holds the lock for it, and reads a snapshot taken after it has the lock (REPEATABLE READ).
+What it deletes from the logs is what that snapshot shows; what other transactions commit meanwhile stays.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from app.models.rollups import Kind
+from app.rollups.changes import SLOT, during, listener_id, ranking_changes, slot_changes
+from app.rollups.spans import Span, kept
+
+LOCK = 7_305_170_311  # of all advisory locks in a database, ours
+
+WINDOWS = "SELECT id, starts, ends FROM insights.windows"
+ALL_TIME = "SELECT CAST(0 AS integer) AS id, CAST(NULL AS timestamp) AS starts, CAST(NULL AS timestamp) AS ends"
+LOGS = ("listen_changes", "credit_changes", "genre_changes", "duration_changes")
+CATALOGUE_LOGS = LOGS[1:]
+
+# A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
+TUNING = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL jit = off; SET LOCAL work_mem = '128MB';"
+    " SET LOCAL random_page_cost = 1.1"
+)
+
+
+@contextmanager
+def the_only_writer(engine: Engine, *, wait: bool) -> Iterator[Connection | None]:
+    """A connection that alone may write the rollups; None where another one does and it is not to be waited for."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=False) as connection:
+        if wait:
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            # Not left to the pool, which would keep the session and its lock.
+            connection.invalidate()
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[Connection]:
+    """A transaction that reads one snapshot and may write, on a connection in autocommit."""
+    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
+    try:
+        connection.exec_driver_sql(TUNING)
+        yield connection
+    except BaseException:
+        if not connection.invalidated:
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+def fold(connection: Connection) -> int:
+    """Add what the logs hold to the rollups, in the transaction that is open; the number of changes."""
+    held = {log: bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM insights.{log})"))) for log in LOGS}
+    if not any(held.values()):
+        return 0
+    catalogue = any(held[log] for log in CATALOGUE_LOGS)
+    connection.execute(text(_add_to_rankings(catalogue=catalogue)))
+    connection.execute(text(REMOVE_GONE))
+    if connection.scalar(text("SELECT slots_built FROM insights.state")):
+        connection.execute(text(_add_to_slots(catalogue=catalogue)))
+        connection.execute(text("DELETE FROM insights.slots WHERE plays = 0"))
+    return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
+
+
+def _add_to_rankings(*, catalogue: bool) -> str:
+    return f"""
+        WITH changes AS MATERIALIZED ({ranking_changes(WINDOWS, list(Kind), catalogue=catalogue)}),
+        changed AS (
+            INSERT INTO insights.rankings AS r (window_id, kind, id, plays, listen_time_ms)
+            SELECT window_id, kind, id, plays, listen_time_ms FROM changes ORDER BY window_id, kind, id
+            ON CONFLICT (window_id, kind, id) DO UPDATE
+            SET plays = r.plays + excluded.plays, listen_time_ms = r.listen_time_ms + excluded.listen_time_ms
+            RETURNING window_id, kind, id, r.xmax = 0 AS is_new
+        )
+        UPDATE insights.sizes s
+        SET rows = s.rows + c.rows, plays = s.plays + c.plays, listen_time_ms = s.listen_time_ms + c.listen_time_ms
+        FROM (
+            SELECT window_id, kind, sum(plays) AS plays, sum(listen_time_ms) AS listen_time_ms,
+                count(*) FILTER (WHERE is_new) AS rows
+            FROM changes JOIN changed USING (window_id, kind, id) GROUP BY window_id, kind
+        ) c
+        WHERE s.window_id = c.window_id AND s.kind = c.kind
+    """
+
+
+REMOVE_GONE = """
+    WITH gone AS (DELETE FROM insights.rankings WHERE plays = 0 RETURNING window_id, kind)
+    UPDATE insights.sizes s SET rows = s.rows - g.rows
+    FROM (SELECT window_id, kind, count(*) AS rows FROM gone GROUP BY window_id, kind) g
+    WHERE s.window_id = g.window_id AND s.kind = g.kind
+"""
+
+
+def _add_to_slots(*, catalogue: bool) -> str:
+    return f"""
+        INSERT INTO insights.slots AS s (starts, plays, listen_time_ms)
+        SELECT starts, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=catalogue)}) c
+        ON CONFLICT (starts) DO UPDATE
+        SET plays = s.plays + excluded.plays, listen_time_ms = s.listen_time_ms + excluded.listen_time_ms
+    """
+
+
+def missing_windows(connection: Connection, now: datetime) -> list[Span]:
+    """The spans that are to have rankings and have none, the longest first."""
+    built = {Span(*row) for row in connection.execute(text("SELECT starts, ends FROM insights.windows"))}
+    return sorted(kept(now) - built, key=_length, reverse=True)
+
+
+def _length(span: Span) -> float:
+    return (span.ends - span.starts).total_seconds() if span.starts and span.ends else float("inf")
+
+
+def build_window(connection: Connection, span: Span) -> None:
+    """Count a window, in the transaction that is open, in which `fold` has emptied the logs."""
+    window_id = connection.scalar(
+        text("INSERT INTO insights.windows (starts, ends) VALUES (:starts, :ends) RETURNING id"), span._asdict()
+    )
+    connection.execute(text(COUNT_WINDOW), {"window_id": window_id, **span._asdict()})
+    connection.execute(text(MEASURE_WINDOW), {"window_id": window_id})
+
+
+COUNT_WINDOW = f"""
+    WITH w AS (SELECT CAST(:starts AS timestamp) AS starts, CAST(:ends AS timestamp) AS ends),
+    plays AS MATERIALIZED (
+        SELECT p.track_id, p.plays, p.plays * CAST(t.duration_ms AS bigint) AS listen_time_ms
+        FROM (
+            SELECT h.track_id, count(*) AS plays FROM "History" h, w WHERE {during("h.played_at")} GROUP BY h.track_id
+        ) p JOIN "Tracks" t ON t.id = p.track_id
+    ), credits AS MATERIALIZED (
+        SELECT c.artist_id, c.is_primary, p.* FROM plays p JOIN "ArtistTracks" c USING (track_id)
+    )
+    INSERT INTO insights.rankings (window_id, kind, id, plays, listen_time_ms)
+    SELECT :window_id, kind, id, plays, listen_time_ms FROM (
+        SELECT {Kind.TRACK:d} AS kind, track_id AS id, plays, listen_time_ms FROM plays
+        UNION ALL
+        SELECT {Kind.ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits GROUP BY artist_id
+        UNION ALL
+        SELECT {Kind.PRIMARY_ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits WHERE is_primary
+        GROUP BY artist_id
+        UNION ALL
+        SELECT {Kind.GENRE:d}, genre, sum(plays), sum(listen_time_ms) FROM (
+            SELECT DISTINCT c.track_id, g.genre, c.plays, c.listen_time_ms
+            FROM credits c JOIN "ArtistGenres" g ON g.id = c.artist_id WHERE c.is_primary
+        ) x GROUP BY genre
+        UNION ALL
+        SELECT {Kind.LISTENER:d}, {listener_id("h.user_id")}, count(*), sum(CAST(t.duration_ms AS bigint))
+        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")} GROUP BY h.user_id
+    ) counted
+    ORDER BY kind, id
+"""
+
+MEASURE_WINDOW = f"""
+    INSERT INTO insights.sizes (window_id, kind, rows, plays, listen_time_ms)
+    SELECT :window_id, k.kind, count(r.id), coalesce(sum(r.plays), 0), coalesce(sum(r.listen_time_ms), 0)
+    FROM unnest(CAST('{{{",".join(str(int(kind)) for kind in Kind)}}}' AS smallint[])) AS k (kind)
+    LEFT JOIN insights.rankings r ON r.window_id = :window_id AND r.kind = k.kind
+    GROUP BY k.kind
+"""
+
+COUNT_SLOTS = f"""
+    INSERT INTO insights.slots (starts, plays, listen_time_ms)
+    SELECT {SLOT.format(instant="h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
+    FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
+"""
+
+
+def build_slots(connection: Connection) -> None:
+    """Count all slots, in the transaction that is open, in which `fold` has emptied the logs."""
+    connection.execute(text(COUNT_SLOTS))
+    connection.execute(text("UPDATE insights.state SET slots_built = true"))
+
+
+def drop_windows(connection: Connection, spans: Any) -> None:
+    """Drop the rankings of windows other than the given ones."""
+    stale = [
+        row.id
+        for row in connection.execute(text("SELECT id, starts, ends FROM insights.windows"))
+        if Span(row.starts, row.ends) not in spans
+    ]
+    for table, column in (("windows", "id"), ("sizes", "window_id"), ("rankings", "window_id")):
+        connection.execute(text(f"DELETE FROM insights.{table} WHERE {column} = ANY(:ids)"), {"ids": stale})

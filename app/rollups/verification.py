@@ -1,0 +1,106 @@
+"""Comparing the rollups with the live tables, in one snapshot."""
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy import Connection, text
+
+from app.models.rollups import Kind
+from app.rollups.building import describe
+from app.rollups.changes import SLOT, during, listener_id, ranking_changes, slot_changes
+from app.rollups.folding import ALL_TIME
+from app.rollups.spans import Span
+
+# How many differences of one part are named.
+NAMED = 5
+
+
+def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator[str]:
+    """Each difference between the rollups with their changes and the live tables, in the transaction that is open.
+
+    `tell` is told each part before it is compared. Nothing where all is right.
+    """
+    for window in connection.execute(text("SELECT id, starts, ends FROM insights.windows ORDER BY id")).all():
+        name = f"window {describe(Span(window.starts, window.ends))}"
+        tell(name)
+        found = connection.execute(text(COMPARE_WINDOW), {"window_id": window.id}).all()
+        for row in found[:NAMED]:
+            yield (
+                f"{name}: {Kind(row.kind).name.lower().replace('_', ' ')} {row.id!r} has {row.kept_plays} listens and "
+                f"{row.kept_time} ms, not {row.live_plays} and {row.live_time}"
+            )
+        if len(found) > NAMED:
+            yield f"{name}: {len(found) - NAMED} more"
+        for row in connection.execute(text(COMPARE_SIZES), {"window_id": window.id}):
+            yield f"{name}: the size of the ranking of kind {Kind(row.kind).name.lower()} is not that of its rows"
+    if connection.scalar(text("SELECT slots_built FROM insights.state")):
+        tell("slots")
+        found = connection.execute(text(COMPARE_SLOTS)).all()
+        for row in found[:NAMED]:
+            yield (
+                f"slot {row.starts}: {row.kept_plays} listens and {row.kept_time} ms, not {row.live_plays} and "
+                f"{row.live_time}"
+            )
+        if len(found) > NAMED:
+            yield f"slots: {len(found) - NAMED} more"
+
+
+ONE_WINDOW = "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id"
+
+COMPARE_WINDOW = f"""
+    WITH w AS ({ONE_WINDOW}),
+    listens AS MATERIALIZED (
+        SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
+        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
+    ), live AS (
+        SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms FROM listens GROUP BY track_id
+        UNION ALL
+        SELECT {Kind.ARTIST:d}, c.artist_id, count(*), sum(ms)
+        FROM listens JOIN "ArtistTracks" c USING (track_id) GROUP BY c.artist_id
+        UNION ALL
+        SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, count(*), sum(ms)
+        FROM listens JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
+        UNION ALL
+        SELECT {Kind.GENRE:d}, g.genre, count(*), sum(ms) FROM listens JOIN (
+            SELECT DISTINCT c.track_id, g.genre FROM "ArtistTracks" c JOIN "ArtistGenres" g ON g.id = c.artist_id
+            WHERE c.is_primary
+        ) g USING (track_id) GROUP BY g.genre
+        UNION ALL
+        SELECT {Kind.LISTENER:d}, {listener_id("user_id")}, count(*), sum(ms) FROM listens GROUP BY user_id
+    ), kept AS (
+        SELECT kind, id, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
+            SELECT kind, id, plays, listen_time_ms FROM insights.rankings WHERE window_id = :window_id
+            UNION ALL
+            SELECT kind, id, plays, listen_time_ms FROM ({ranking_changes(ONE_WINDOW, list(Kind), catalogue=True)}) c
+        ) k GROUP BY kind, id HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
+    )
+    SELECT kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
+    FROM live FULL JOIN kept USING (kind, id)
+    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
+    ORDER BY kind, id
+"""
+
+COMPARE_SIZES = """
+    SELECT s.kind FROM insights.sizes s LEFT JOIN insights.rankings r USING (window_id, kind)
+    WHERE s.window_id = :window_id GROUP BY s.kind, s.rows, s.plays, s.listen_time_ms
+    HAVING (s.rows, s.plays, s.listen_time_ms)
+        <> (count(r.id), coalesce(sum(r.plays), 0), coalesce(sum(r.listen_time_ms), 0))
+"""
+
+COMPARE_SLOTS = f"""
+    WITH live AS (
+        SELECT {SLOT.format(instant="h.played_at")} AS starts, count(*) AS plays,
+            sum(CAST(t.duration_ms AS bigint)) AS ms
+        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
+    ), kept AS (
+        SELECT starts, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
+            SELECT starts, plays, listen_time_ms FROM insights.slots
+            UNION ALL SELECT starts, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=True)}) c
+        ) k GROUP BY starts HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
+    )
+    SELECT starts, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
+    FROM live FULL JOIN kept USING (starts)
+    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
+    ORDER BY starts
+"""

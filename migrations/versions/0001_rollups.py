@@ -1,0 +1,75 @@
+"""Rankings of everyone's listens, listens by slot of time, and the logs of changes still to be folded into them."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+TABLES = """
+CREATE TABLE insights.state (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    trusted boolean NOT NULL DEFAULT true,
+    reason text,
+    slots_built boolean NOT NULL DEFAULT false
+);
+INSERT INTO insights.state DEFAULT VALUES;
+
+CREATE TABLE insights.windows (
+    id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    starts timestamp,
+    ends timestamp,
+    built_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE insights.rankings (
+    window_id integer NOT NULL,
+    kind smallint NOT NULL,
+    plays integer NOT NULL,
+    listen_time_ms bigint NOT NULL,
+    id varchar(120) NOT NULL,
+    PRIMARY KEY (window_id, kind, id)
+);
+CREATE INDEX rankings_by_plays ON insights.rankings (window_id, kind, plays DESC, id COLLATE "C");
+CREATE INDEX rankings_by_listen_time ON insights.rankings (window_id, kind, listen_time_ms DESC, id COLLATE "C");
+CREATE INDEX rankings_gone ON insights.rankings (window_id, kind) WHERE plays = 0;
+
+CREATE TABLE insights.sizes (
+    window_id integer NOT NULL,
+    kind smallint NOT NULL,
+    rows integer NOT NULL,
+    plays bigint NOT NULL,
+    listen_time_ms bigint NOT NULL,
+    PRIMARY KEY (window_id, kind)
+);
+
+CREATE TABLE insights.slots (
+    starts timestamp PRIMARY KEY,
+    plays integer NOT NULL,
+    listen_time_ms bigint NOT NULL
+);
+
+-- What has changed and is not folded in yet. Appended to by the platform's own transactions, so without keys or
+-- indexes; text without lengths, so that no change of the platform's columns can make a write fail here.
+CREATE TABLE insights.listen_changes (user_id bigint, played_at timestamp, track_id text, change smallint);
+CREATE TABLE insights.credit_changes (track_id text, artist_id text, is_primary boolean, change smallint);
+CREATE TABLE insights.genre_changes (artist_id text, genre text, change smallint);
+CREATE TABLE insights.duration_changes (
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    track_id text,
+    before bigint,
+    after bigint
+);
+CREATE TABLE insights.truncations (table_name text);
+"""
+
+
+def upgrade() -> None:
+    op.execute(TABLES)
+
+
+def downgrade() -> None:
+    for table in (
+        "truncations", "duration_changes", "genre_changes", "credit_changes", "listen_changes", "slots", "sizes",
+        "rankings", "windows", "state",
+    ):  # fmt: skip
+        op.execute(f"DROP TABLE insights.{table}")
