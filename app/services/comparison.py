@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.services import catalogue
 from app.services.expressions import byte_order
-from app.services.listens import Listens
 from app.services.paging import paged
+from app.services.sources import listens_of
 from app.windows import Window
 
 
@@ -49,7 +49,7 @@ def compare(session: Session, audience: Audience, other: Audience, window: Windo
     The similarity is the cosine of their vectors of listens by primary artist, 0 where either has none. The lists go by
     the smaller count, descending, then by id.
     """
-    both = Listens(audience, window, name="one_"), Listens(other, window, name="other_")
+    both = listens_of(session, audience, window, "one_"), listens_of(session, other, window, "other_")
     one, two = (listens.by_primary_artist.counts for listens in both)
     artist_counts, whole = _shared(session, one, two, limit, _products(one, two))
     track_counts, all_tracks = _shared(session, both[0].by_track.counts, both[1].by_track.counts, limit)

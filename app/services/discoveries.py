@@ -12,9 +12,10 @@ from app.models.history import ArtistTrack, History
 from app.ranking import Page
 from app.services import catalogue
 from app.services.expressions import byte_order, looked_up, naive, total
-from app.services.listens import Listens, Relation
+from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
+from app.services.relations import Relation
 from app.windows import Window
 
 

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Select, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models import history as tables
-from app.ranking import Ranking
+from app.ranking import Ranking, SortBy
 from app.services import catalogue
 from app.services.expressions import byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
+from app.services.relations import Relation
+from app.services.sources import listens_of
 from app.services.summary import figures
 from app.windows import Window
 
@@ -85,7 +87,7 @@ def track_page(session: Session, audience: Audience, window: Window, track_id: s
     return TrackPage(
         track=track,
         popularity=_popularity(session, tables.TrackPopularity, track_id),
-        **_listened(session, listens, Listens(audience, window, name="all_").by_track.counts, track_id, limit),
+        **_listened(session, listens, listens_of(session, audience, window, "all_").by_track, track_id, limit),
     )
 
 
@@ -105,14 +107,13 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
         top_tracks=rank_tracks(session, listens, Ranking(limit=limit)).rows,
         popularity=_popularity(session, tables.ArtistPopularity, artist_id),
         followers=[Followers(*row) for row in followers],
-        **_listened(session, listens, Listens(audience, window, name="all_").by_artist.counts, artist_id, limit),
+        **_listened(session, listens, listens_of(session, audience, window, "all_").by_artist, artist_id, limit),
     )
 
 
-def _listened(session: Session, listens: Listens, entries: CTE, id_: str, limit: int) -> dict[str, Any]:
-    """What a track's and an artist's page have in common; `entries` are all rows of the list with its `plays`."""
-    own = select(entries.c.plays).where(entries.c.id == id_).scalar_subquery()
-    rank: Select[Any] = select(func.count() + 1).where(entries.c.plays > own)
+def _listened(session: Session, listens: Listens, entries: Relation, id_: str, limit: int) -> dict[str, Any]:
+    """What a track's and an artist's page have in common; `entries` is the list that it has a rank in."""
+    ranks = entries.ranks_of([id_], SortBy.COUNT).subquery()
     found = figures(
         session,
         listens=listens.count(),
@@ -120,11 +121,10 @@ def _listened(session: Session, listens: Listens, entries: CTE, id_: str, limit:
         listeners=listens.distinct_listeners(),
         first_listened_at=listens.first(),
         last_listened_at=listens.last(),
-        rank=rank,
+        rank=select(ranks.c.rank),
     )
     return found | {
         "window": listens.window,
-        "rank": found["rank"] if found["listens"] else None,
         "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
     }
 

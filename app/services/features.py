@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import TrackFeatures
 from app.services.expressions import element, looked_up, total
-from app.services.listens import Listens
+from app.services.sources import listens_of
 from app.windows import Window
 
 BINS = 10
@@ -62,7 +62,7 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     A histogram has ten bins of equal width over the feature's range; a value on the edge of two is in the upper one,
     and values beyond the range are in the end bins.
     """
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
     plays = listens.plays
     tracks, is_same = looked_up(TrackFeatures.id, plays.c.track_id, one_by_one=listens.one_by_one)
     featured = (

@@ -13,49 +13,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from app.audience import Audience
 from app.clock_steps import clock_steps, day_steps
-from app.models.history import ArtistGenre, ArtistTrack, History, Track
+from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
 from app.services.expressions import among, local_time, looked_up, naive, total
+from app.services.relations import Relation
 from app.windows import Window
-
-
-class Relation:
-    """Listens by something.
-
-    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows. Summing
-    up listen times wants the catalogue's durations, and so a look at every track: what needs only counts, or the times
-    of a few ids, asks for no more.
-    """
-
-    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool) -> None:
-        self.parts = parts
-        self.name = name
-        self._one_by_one = one_by_one
-
-    @cached_property
-    def counts(self) -> CTE:
-        """`id` and `plays`."""
-        parts = self.parts.c
-        return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
-
-    @cached_property
-    def times(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms`."""
-        return self._times().cte(self.name + "_times")
-
-    def times_of(self, rows: CTE) -> CTE:
-        """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
-        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
-        return Relation(parts, self.name, one_by_one=self._one_by_one)._times().cte(self.name + "_times_of")
-
-    def _times(self) -> Select[Any]:
-        parts = self.parts.c
-        tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
-        times = total(parts.plays * tracks.c.duration_ms)
-        return (
-            select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
-            .join_from(self.parts, tracks, is_same)
-            .group_by(parts.id)
-        )
 
 
 class Listens:
@@ -234,7 +195,16 @@ class Listens:
         """The number of users with a listen: one row, one column."""
         return select(func.count(distinct(History.user_id))).where(*self.conditions)
 
+    def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
+        """The number of users with at least so many listens, one or more: one row, one column.
 
-def number_of(rows: CTE) -> Select[int]:
-    """The number of rows: one row, one column."""
-    return select(func.count()).select_from(rows)
+        Each user's range of the index is read no further than to that listen.
+        """
+        enough = (
+            select(History.played_at)
+            .where(*self.conditions, History.user_id == User.id)
+            .order_by(History.played_at)
+            .offset(plays - 1)
+            .limit(1)
+        )
+        return select(func.count()).select_from(User).where(enough.exists())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CTE, ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
 
-from app.services.listens import number_of
+from app.services.relations import number_of
 
 
 class Paged(NamedTuple):

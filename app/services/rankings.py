@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, String, func, select
+from sqlalchemy import Select, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -16,10 +16,10 @@ from app.audience import Audience
 from app.ranking import Ranking, SortBy
 from app.services import catalogue
 from app.services.catalogue import Artist, Track
-from app.services.expressions import among, byte_order, total
-from app.services.listens import Listens, Relation
+from app.services.listens import Listens
 from app.services.listing import Listing
-from app.services.paging import paged
+from app.services.relations import Relation, in_order
+from app.services.sources import listens_of
 from app.windows import Window
 
 
@@ -69,30 +69,32 @@ class RankedListener(Place):
 
 def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedTrack]:
     """Top tracks."""
-    return rank_tracks(session, Listens(audience, window), ranking)
+    return rank_tracks(session, listens_of(session, audience, window), ranking)
 
 
 def top_artists(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedArtist]:
     """Top artists: a listen counts once for each credited artist."""
-    return _rank_artists(session, Listens(audience, window), ranking, lambda listens: listens.by_artist)
+    return _rank_artists(session, listens_of(session, audience, window), ranking, lambda listens: listens.by_artist)
 
 
 def top_primary_artists(
     session: Session, audience: Audience, window: Window, ranking: Ranking
 ) -> Listing[RankedArtist]:
     """Top primary artists: a listen counts once for each primary artist."""
-    return _rank_artists(session, Listens(audience, window), ranking, lambda listens: listens.by_primary_artist)
+    return _rank_artists(
+        session, listens_of(session, audience, window), ranking, lambda listens: listens.by_primary_artist
+    )
 
 
 def top_genres(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedGenre]:
     """Top genres: a listen counts once for each distinct genre of its primary artists."""
-    places, rows = _rank(session, Listens(audience, window), ranking, lambda listens: listens.by_genre)
+    places, rows = _rank(session, listens_of(session, audience, window), ranking, lambda listens: listens.by_genre)
     return Listing(named_genres(places), rows)
 
 
 def top_listeners(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedListener]:
     """Top listeners."""
-    return rank_listeners(session, Listens(audience, window), ranking)
+    return rank_listeners(session, listens_of(session, audience, window), ranking)
 
 
 def rank_tracks(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedTrack]:
@@ -135,17 +137,9 @@ def first_rows(relation: Relation, limit: int) -> Select[Any]:
 
     So that one statement can tell the heads of several lists.
     """
-    counts = relation.counts
-    first = (
-        select(counts)
-        .order_by(counts.c.plays.desc(), _in_order(counts.c.id))
-        .limit(limit)
-        .cte(relation.name + "_first")
-    )
-    times = relation.times_of(first)
-    row = func.json_build_array(first.c.id, first.c.plays, times.c.listen_time_ms)
-    in_order = aggregate_order_by(row, first.c.plays.desc(), _in_order(first.c.id))
-    return select(func.json_agg(in_order)).join_from(first, times, times.c.id == first.c.id)
+    page = relation.page(SortBy.COUNT, limit)
+    row = func.json_build_array(page.c.id, page.c.plays, page.c.listen_time_ms)
+    return select(func.json_agg(aggregate_order_by(row, page.c.rank, in_order(page.c.id))))
 
 
 def first_places(rows: list[list[Any]] | None, all_listens: int) -> dict[Any, Place]:
@@ -179,54 +173,29 @@ def _rank(
 
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
-    entries = relation(listens)
-    found = paged(
-        session,
-        _ranked(entries, ranking.by),
-        lambda rows: (rows.c.rank, _in_order(rows.c.id)),
-        ranking.limit,
-        ranking.offset,
-        extend=entries.times_of if ranking.by is SortBy.COUNT else None,
-        figures={"all_listens": select(total(_measure(disjoint(listens), ranking.by)))},
-    )
+    page = relation(listens).page(ranking.by, ranking.limit, ranking.offset)
+    figures = {"rows": relation(listens).number, "all_listens": disjoint(listens).whole(ranking.by)}
+    whole = select(*(figure.scalar_subquery().label(name) for name, figure in figures.items())).cte("whole")
+    # The figures are there for a page beyond the end, too: the page is joined to them.
+    query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
+    found = session.execute(query).all()
+    rows = [row for row in found if row.id is not None]
     previous: dict[Any, Previous] = {}
-    if ranking.compare:
-        before = _ranked(relation(listens.previous()), ranking.by)
-        previous = _previous(session, before, [row.id for row in found.page])
+    if ranking.compare and rows:
+        before = relation(listens.previous()).ranks_of([row.id for row in rows], ranking.by)
+        previous = {row.id: Previous(row.rank, row.plays) for row in session.execute(before)}
     return {
         row.id: Place(
             rank=row.rank,
             count=row.plays,
             listen_time_ms=row.listen_time_ms,
-            share=_share(row, found.whole.all_listens, ranking.by),
+            share=_share(row, found[0].all_listens, ranking.by),
             previous=previous.get(row.id, Previous(None, None)) if ranking.compare else None,
         )
-        for row in found.page
-    }, found.whole.rows
-
-
-def _ranked(entries: Relation, by: SortBy) -> CTE:
-    rank = func.rank().over(order_by=_measure(entries, by).desc()).label("rank")
-    return select(_rows(entries, by), rank).cte("ranked")
-
-
-def _previous(session: Session, ranked: CTE, ids: list[Any]) -> dict[Any, Previous]:
-    rows = session.execute(select(ranked.c.id, ranked.c.rank, ranked.c.plays).where(among(ranked.c.id, ids)))
-    return {row.id: Previous(row.rank, row.plays) for row in rows}
-
-
-def _rows(relation: Relation, by: SortBy) -> CTE:
-    return relation.counts if by is SortBy.COUNT else relation.times
-
-
-def _measure(relation: Relation, by: SortBy) -> ColumnElement[int]:
-    return relation.counts.c.plays if by is SortBy.COUNT else relation.times.c.listen_time_ms
+        for row in rows
+    }, found[0].rows
 
 
 def _share(row: Any, all_listens: int, by: SortBy) -> float:
     part = row.plays if by is SortBy.COUNT else row.listen_time_ms
     return part / all_listens if all_listens else 0.0
-
-
-def _in_order(id_: ColumnElement[Any]) -> ColumnElement[Any]:
-    return byte_order(id_) if isinstance(id_.type, String) else id_

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
 from app.services.expressions import aware, total
-from app.services.listens import Listens
+from app.services.sources import listens_of
 from app.timezones import RESOLUTION
 from app.windows import Window
 
@@ -48,7 +48,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     At an open end the series has the whole bucket of the first or last listen. Without `bucket` it is `day` up to 92
     days, `month` up to 5 years, else `year`. More than 10,000 buckets are an error (BucketError).
     """
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
     start, end = window.start, window.end
     if start is None or end is None:
         ends = session.execute(select(listens.first().scalar_subquery(), listens.last().scalar_subquery())).one()
@@ -76,7 +76,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:
     """Listens by hour of the week, as the local clock shows it."""
-    hours = Listens(audience, window).by_hour
+    hours = listens_of(session, audience, window).by_hour
     found = session.execute(
         select(
             hours.c.weekday,

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import History
-from app.services.listens import Listens
 from app.services.paging import paged
+from app.services.sources import listens_of
 from app.windows import Window
 
 
@@ -38,7 +38,7 @@ class Sessions:
 
 def sessions(session: Session, audience: Audience, window: Window, gap_minutes: int, limit: int) -> Sessions:
     """Listening sessions: one begins where a play starts more than the gap after all plays before have ended."""
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
     tracks = listens.durations
     end = History.played_at + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
     plays = (

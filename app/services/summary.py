@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.services.listens import Listens, number_of
+from app.services.listens import Listens
 from app.services.rankings import (
     Place,
     RankedArtist,
@@ -23,6 +23,8 @@ from app.services.rankings import (
     named_listeners,
     named_tracks,
 )
+from app.services.relations import number_of
+from app.services.sources import listens_of
 from app.services.streaks import current_of, runs
 from app.today import Today
 from app.windows import Window
@@ -80,10 +82,10 @@ def overview(
     totals = {
         "listens": listens.count(),
         "listen_time_ms": listens.listen_time(),
-        "distinct_tracks": number_of(listens.plays),
-        "distinct_artists": number_of(listens.by_artist.counts),
-        "distinct_primary_artists": number_of(listens.by_primary_artist.counts),
-        "distinct_genres": number_of(listens.by_genre.counts),
+        "distinct_tracks": listens.by_track.number,
+        "distinct_artists": listens.by_artist.number,
+        "distinct_primary_artists": listens.by_primary_artist.number,
+        "distinct_genres": listens.by_genre.number,
     }
     heads = {
         "tracks": first_rows(listens.by_track, limit),
@@ -106,7 +108,7 @@ def figures(session: Session, **queries: Select[Any]) -> dict[str, Any]:
 
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
     """A user's page in one call: totals, distincts, streaks, and the first row of each list."""
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
     days = list(session.scalars(select(listens.days.c.day).order_by(listens.days.c.day)))
     streaks = runs(days)
     current = current_of(streaks, today.date)
@@ -122,7 +124,7 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
 
 def global_summary(session: Session, audience: Audience, window: Window) -> GlobalSummary:
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
     summary, more = _summary(
         session,
         listens,

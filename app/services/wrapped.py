@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, select
+from sqlalchemy import Row, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
-from app.models.history import History, User
 from app.services.discoveries import New
-from app.services.listens import Listens, number_of
 from app.services.rankings import (
     RankedArtist,
     RankedGenre,
@@ -21,6 +19,8 @@ from app.services.rankings import (
     named_genres,
     named_tracks,
 )
+from app.services.relations import number_of
+from app.services.sources import listens_of
 from app.services.streaks import Streak, runs
 from app.services.summary import Totals, overview
 from app.windows import Window
@@ -74,7 +74,8 @@ class Wrapped(Totals):
 def wrapped(session: Session, audience: Audience, window: Window, year: int) -> Wrapped:
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
-    listens = Listens(audience, window)
+    listens = listens_of(session, audience, window)
+    everyone = listens_of(session, EVERYONE, window, "everyone_")
     new = New(audience, window)
     totals, found, heads = overview(
         session,
@@ -82,8 +83,8 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         TOP,
         new_tracks=number_of(new.tracks),
         new_primary_artists=number_of(new.artists),
-        listeners=_users_with(window, literal(1)),
-        rivals=_users_with(window, func.greatest(listens.count().scalar_subquery(), 1)),
+        listeners=everyone.listeners_with(literal(1)),
+        rivals=everyone.listeners_with(func.greatest(listens.count().scalar_subquery(), 1)),
     )
     listeners, rivals = found.pop("listeners"), found.pop("rivals")
     hours = session.execute(select(listens.by_hour)).all()
@@ -106,21 +107,6 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         **totals,
         **found,
     )
-
-
-def _users_with(window: Window, listens: ColumnElement[int]) -> Select[int]:
-    """The number of users with at least so many listens in a window: one row, one column.
-
-    Each user's range of the index is read no further than to that listen.
-    """
-    enough = (
-        select(History.played_at)
-        .where(*Listens(EVERYONE, window).conditions, History.user_id == User.id)
-        .order_by(History.played_at)
-        .offset(listens - 1)
-        .limit(1)
-    )
-    return select(func.count()).select_from(User).where(enough.exists())
 
 
 def _months(hours: Sequence[Row[Any]]) -> list[Month]:

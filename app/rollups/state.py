@@ -1,0 +1,89 @@
+"""What the rollups can answer for, as a transaction sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.rollups.installation import PREFIX, TRIGGERS
+from app.rollups.spans import Span
+
+# The catalogue of PostgreSQL can be asked about a schema that is not there, or that the role may not enter.
+IS_INSTALLED = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'insights' AND c.relname = 'state'
+            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    )
+""")
+STATE = text("""
+    SELECT trusted, reason, slots_built,
+        (
+            SELECT count(*) FROM pg_trigger WHERE tgname LIKE :triggers AND tgenabled = 'A' AND NOT tgisinternal
+        ) AS triggers,
+        EXISTS (SELECT FROM insights.truncations) AS truncated,
+        EXISTS (SELECT FROM insights.listen_changes) AS listens_changed,
+        EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
+            OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
+        (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows
+    FROM insights.state
+""").bindparams(triggers=PREFIX.replace("_", r"\_") + "%")
+
+
+@dataclass(frozen=True)
+class Rollups:
+    """The windows that have rankings, whether the slots are there, and whether changes wait to be folded in.
+
+    `distrust` is why nothing here may be believed, None where all may.
+    """
+
+    windows: Mapping[int, Span] = field(default_factory=dict)
+    has_slots: bool = False
+    listens_changed: bool = False
+    catalogue_changed: bool = False
+    distrust: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the rollups alone do not tell the whole."""
+        return self.listens_changed or self.catalogue_changed
+
+
+NONE = Rollups()
+
+
+def rollups_of(session: Session) -> Rollups:
+    """The rollups as the session's transaction sees them; none where none are installed or to be believed."""
+    transaction = session.get_transaction()
+    known: tuple[object, Rollups] | None = session.info.get("rollups")
+    if known is None or known[0] is not transaction or transaction is None:
+        found = read(session)
+        known = session.info["rollups"] = (session.get_transaction(), found or NONE)
+    return known[1] if known[1].distrust is None else NONE
+
+
+def read(session: Session) -> Rollups | None:
+    """The rollups as the session's transaction sees them, believed or not; None where none are installed."""
+    if not session.scalar(IS_INSTALLED):
+        return None
+    state = session.execute(STATE).one()
+    distrust = None
+    if not state.trusted:
+        distrust = state.reason
+    elif state.triggers != TRIGGERS:
+        distrust = "a trigger is missing or switched off"
+    elif state.truncated:
+        distrust = "a table was truncated"
+    return Rollups(
+        {window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
+        state.slots_built,
+        state.listens_changed,
+        state.catalogue_changed,
+        distrust,
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

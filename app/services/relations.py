@@ -1,0 +1,106 @@
+"""Listens by something: by track, by artist, by genre, by listener."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, String, func, select
+
+from app.models.history import Track
+from app.ranking import SortBy
+from app.services.expressions import among, byte_order, looked_up, total
+
+
+class Relation:
+    """Listens by something.
+
+    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows. Summing
+    up listen times wants the catalogue's durations, and so a look at every track: what needs only counts, or the times
+    of a few ids, asks for no more.
+    """
+
+    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool) -> None:
+        self.parts = parts
+        self.name = name
+        self._one_by_one = one_by_one
+
+    @cached_property
+    def counts(self) -> CTE:
+        """`id` and `plays`."""
+        parts = self.parts.c
+        return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
+
+    @cached_property
+    def times(self) -> CTE:
+        """`id`, `plays` and `listen_time_ms`."""
+        return self._times().cte(self.name + "_times")
+
+    def times_of(self, rows: CTE) -> CTE:
+        """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
+        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
+        return Relation(parts, self.name, one_by_one=self._one_by_one)._times().cte(self.name + "_times_of")
+
+    def page(self, by: SortBy, limit: int, offset: int = 0) -> CTE:
+        """`id`, `rank`, `plays` and `listen_time_ms` of `limit` rows by a measure, after the first `offset`.
+
+        Ranks are competition ranks over all rows; rows of one rank are in the order of their ids.
+        """
+        ranked = self._ranked(by)
+        page = (
+            select(ranked)
+            .order_by(ranked.c.rank, in_order(ranked.c.id))
+            .limit(limit)
+            .offset(offset)
+            .cte(self.name + "_page")
+        )
+        if by is SortBy.LISTEN_TIME:
+            return page
+        # By count, the times of the page's rows are all that is needed.
+        times = self.times_of(page)
+        return (
+            select(page, times.c.listen_time_ms)
+            .join_from(page, times, times.c.id == page.c.id)
+            .cte(self.name + "_timed_page")
+        )
+
+    def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
+        """`id`, `plays` and `rank` of those of the given ids that have listens."""
+        ranked = self._ranked(by)
+        return select(ranked.c.id, ranked.c.plays, ranked.c.rank).where(among(ranked.c.id, ids))
+
+    @property
+    def number(self) -> Select[int]:
+        """The number of ids: one row, one column."""
+        return number_of(self.counts)
+
+    def whole(self, by: SortBy) -> Select[int]:
+        """The sum of a measure over all ids, 0 where there are none: one row, one column."""
+        return select(total(self._measured(by)))
+
+    def _ranked(self, by: SortBy) -> CTE:
+        measured = self._measured(by)
+        rank = func.rank().over(order_by=measured.desc()).label("rank")
+        return select(measured.table, rank).cte(self.name + "_ranked")
+
+    def _measured(self, by: SortBy) -> Any:
+        return self.counts.c.plays if by is SortBy.COUNT else self.times.c.listen_time_ms
+
+    def _times(self) -> Select[Any]:
+        parts = self.parts.c
+        tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
+        times = total(parts.plays * tracks.c.duration_ms)
+        return (
+            select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
+            .join_from(self.parts, tracks, is_same)
+            .group_by(parts.id)
+        )
+
+
+def in_order(id_: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What ties are sorted by: text byte by byte, numbers as numbers."""
+    return byte_order(id_) if isinstance(id_.type, String) else id_
+
+
+def number_of(rows: CTE) -> Select[int]:
+    """The number of rows: one row, one column."""
+    return select(func.count()).select_from(rows)

@@ -1,0 +1,21 @@
+"""Where listens come from: the rollups where they cover the question, the live tables otherwise.
+
+Both give the same rows; the measures do not know which they read.
+"""
+
+from sqlalchemy.orm import Session
+
+from app.audience import Audience
+from app.rollups.state import rollups_of
+from app.services.listens import Listens
+from app.services.rolled_up import RolledUpListens
+from app.windows import Window
+
+
+def listens_of(session: Session, audience: Audience, window: Window, name: str = "") -> Listens:
+    """The listens of an audience in a window; `name` goes before the names of the CTEs."""
+    if audience.user_ids is None:
+        rollups = rollups_of(session)
+        if rollups.windows or rollups.has_slots:
+            return RolledUpListens(window, rollups, name=name)
+    return Listens(audience, window, name=name)
