@@ -40,6 +40,7 @@ class Breaker:
         is_open: bool = False,
     ) -> None:
         self._event = event
+        self._errors = CACHE_ERRORS.labels(event)
         self._failures = failures
         self._trial = trial
         self._lock = Lock()
@@ -67,7 +68,7 @@ class Breaker:
             raise CacheUnavailableError(self._event) from error
 
     def _trip(self, error: Exception) -> None:
-        CACHE_ERRORS.labels(self._event).inc()
+        self._errors.inc()
         with self._lock:
             self._open = True
             self._next_trial = time.monotonic() + RETRY_AFTER

@@ -60,6 +60,7 @@ class SharedCache(BaseCache):
         self._client_lock = threading.Lock()
         self._spent = _Spent()
         self._next_warning = 0.0
+        self._slow = CACHE_ERRORS.labels("cache_slow")
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
         self._counts_are_due = False
@@ -164,7 +165,7 @@ class SharedCache(BaseCache):
         return self._beside.submit(call).result(TIMEOUT)
 
     def _warn_of_slowness(self) -> None:
-        CACHE_ERRORS.labels("cache_slow").inc()
+        self._slow.inc()
         if time.monotonic() > self._next_warning:
             self._next_warning = time.monotonic() + WARN_AFTER
             log.warning("cache_slow", seconds=round(self._spent.seconds, 3))
