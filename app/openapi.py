@@ -1,11 +1,14 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask
+from flask import Flask, current_app
 
+from app import openapi_access
+from app.auth import gate
 from app.extensions import apifairy
 
 VERSION = "1.0.0"
@@ -70,6 +73,16 @@ def init_app(app: Flask) -> None:
     apifairy.process_apispec(_finish)
 
 
+def document() -> dict[str, Any]:
+    """The document of the current application: what is wanted of a caller depends on its settings."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if "openapi" not in app.extensions:
+        app.extensions["openapi"] = deepcopy(apifairy.apispec)
+        openapi_access.demand(app.extensions["openapi"], app, gate(app))
+    found: dict[str, Any] = app.extensions["openapi"]
+    return found
+
+
 def _finish(document: dict[str, Any]) -> dict[str, Any]:
     """Put right what APIFairy cannot know of this service."""
     # Relative, so that "Try it out" works under whatever address the document was fetched from.
@@ -88,6 +101,7 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
             responses["200"]["content"]["application/json"]["example"] = examples[path]
             responses["200"].setdefault("headers", {}).update(CACHE_HEADERS)
             responses["304"] = {"description": "The answer is the one with the ETag given in If-None-Match."}
+    openapi_access.describe(document, current_app)
     return document
 
 

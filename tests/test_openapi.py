@@ -1,11 +1,17 @@
 """The OpenAPI document, and the page over it."""
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+from app import create_app
+from config import load_settings
+from tests.conftest import SECRET
 
 STATIC = {"static", "docs.static"}
 
@@ -37,6 +43,45 @@ def test_every_operation_says_what_it_does_and_how_it_fails(client: FlaskClient)
             assert {parameter["in"] for parameter in operation.get("parameters", [])} <= {"path", "query"}, path
             if path.startswith("/insights"):
                 assert {"200", "400", "503"} <= operation["responses"].keys(), path
+
+
+KEY = "a key"
+WITH_KEYS = {"API_KEYS": f"app:{sha256(KEY.encode()).hexdigest()}", "CACHE_INVALIDATION_SECRET": SECRET}
+
+
+@pytest.mark.parametrize(
+    "given", [{}, WITH_KEYS, WITH_KEYS | {"DOCS_PUBLIC": "false", "METRICS_TOKEN": "a token"}, {"DOCS_PUBLIC": "false"}]
+)
+def test_it_says_who_may_ask(given: dict[str, str], database_url: str) -> None:
+    client = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": database_url} | given)).test_client()
+    headers = {"Authorization": f"Bearer {KEY}"}
+    document = client.get("/openapi.json", headers=headers).json
+    validate(document, cls=OpenAPIV31SpecValidator)
+    schemes = document["components"]["securitySchemes"]
+    assert {scheme.get("name", scheme.get("scheme")) for scheme in schemes.values()} == {
+        "bearer",
+        "X-API-Key",
+        "X-Invalidation-Secret",
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            wanted = operation.get("security", [{}])
+            assert all(schemes.keys() >= alternative.keys() for alternative in wanted)
+            refused = client.open(re.sub("{[^}]+}", "1", path), method=method).status_code == 401
+            assert refused is all({"bearer", "api_key"} & alternative.keys() for alternative in wanted), path
+            assert ("401" in operation["responses"]) is ("security" in operation), path
+            assert ("invalidation_secret" in wanted[0]) is (path == "/cache/invalidate")
+
+
+def test_it_says_how_much_may_be_asked_and_sent(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            is_limited = path not in {"/health", "/ready", "/metrics"}
+            assert {"413", "414"} | ({"429"} if is_limited else set()) <= operation["responses"].keys(), path
+            assert is_limited or "429" not in operation["responses"]
+    too_many = document["components"]["responses"]["TooManyRequests"]
+    assert {"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} == too_many["headers"].keys()
 
 
 def test_the_docs_ask_no_other_host(client: FlaskClient) -> None:

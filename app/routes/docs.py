@@ -6,7 +6,7 @@ import flask_swagger_ui
 from apifairy import response
 from flask import Blueprint, render_template
 
-from app.extensions import apifairy
+from app.openapi import document
 from app.schemas.insights import Scalar
 
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -18,7 +18,7 @@ docs_bp = Blueprint("docs", __name__, static_folder=SWAGGER_UI, static_url_path=
 @response(Scalar(type="object"))
 def openapi() -> object:
     """This document."""
-    return apifairy.apispec
+    return document()
 
 
 @docs_bp.get("/docs")
