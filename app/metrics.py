@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app.openapi import VERSION
+from app.version import VERSION
 
 # Numbers that each process counts.
 REGISTRY = CollectorRegistry()

@@ -10,8 +10,7 @@ from flask import Flask, current_app
 from app import openapi_access
 from app.auth import gate
 from app.extensions import apifairy
-
-VERSION = "1.0.0"
+from app.version import VERSION
 
 # Real answers by path; a test makes them and compares.
 EXAMPLES = Path(__file__).parent / "examples.json"

@@ -199,3 +199,22 @@ def test_a_hit_is_for_those_with_a_key(client: FlaskClient) -> None:
     client.get(INSIGHT)
     assert client.get("/cache/stats", headers=bearer(KEYS["airflow"])).json == before
     assert client.get(INSIGHT, headers=bearer(KEYS["airflow"])).headers["X-Cache"] == "HIT"
+
+
+def test_metrics_want_a_key_where_there_is_no_token(client: FlaskClient) -> None:
+    check_problem(client.get("/metrics"), 401)
+    check_problem(client.get("/metrics", headers=bearer("wrong")), 401)
+    assert client.get("/metrics", headers=bearer(KEYS["airflow"])).status_code == 200
+
+
+def test_metrics_want_their_token_and_no_key_where_there_is_one(service_with: Callable[..., FlaskClient]) -> None:
+    for settings in ({}, {"API_KEYS": pairs()}):
+        client = service_with(METRICS_TOKEN="a token", **settings)
+        for headers in ({}, bearer("wrong"), bearer(KEYS["airflow"]), bearer("")):
+            check_problem(client.get("/metrics", headers=headers), 401)
+        assert client.get("/metrics", headers=bearer("a token")).status_code == 200
+    check_problem(client.get(INSIGHT, headers=bearer("a token")), 401)
+
+
+def test_metrics_are_open_where_all_is(service_with: Callable[..., FlaskClient]) -> None:
+    assert service_with().get("/metrics").status_code == 200
