@@ -157,6 +157,7 @@ class SettingsSchema(Schema):
     GUNICORN_THREADS = _integer(8, 1, 256)
 
     SQLALCHEMY_DATABASE_URI = DatabaseUri(load_default=None)
+    DATABASE_DIRECT_URI = DatabaseUri(load_default=None)
     DATABASE_POOL_SIZE = _integer(5, 1, 1000)
     DATABASE_MAX_OVERFLOW = _integer(5, 0, 1000)
     DATABASE_POOL_TIMEOUT = _seconds(5, 300)

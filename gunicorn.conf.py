@@ -140,7 +140,10 @@ def when_ready(_server):
     )
 
 
-def post_worker_init(_worker):
+def post_worker_init(worker):
+    from app.rollups import upkeep
+
+    upkeep.start(worker.app.wsgi())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 

@@ -15,7 +15,11 @@ from app.cache.keys import Question
 
 
 def cached(
-    timeout: int | None = None, key_prefix: str = "", unless: Callable[..., bool] | None = None
+    timeout: int | None = None,
+    key_prefix: str = "",
+    unless: Callable[..., bool] | None = None,
+    *,
+    of_everyone: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Keep a view's successful answers.
 
@@ -34,7 +38,8 @@ def cached(
     are stored, with the list headers and no others. A cached `0` or `[]` is a hit like any other.
 
     An argument that is one user's `Audience`, or named `user_id`, makes it an answer of that user, which the user's
-    invalidation drops. An answer that depends on "now" has an argument with an attribute `until`.
+    invalidation drops. One whose argument is a group or everyone, or that is said to be `of_everyone`, is dropped with
+    anybody's listens. An answer that depends on "now" has an argument with an attribute `until`.
     """
     asked_first = unless is not None and not signature(unless).parameters
 
@@ -50,7 +55,7 @@ def cached(
             if unless and asked_first and unless():
                 return _passed(current_app.make_response(view(**arguments)))
             started = time.perf_counter()
-            question = Question.of(key_prefix + (request.endpoint or view.__name__), arguments)
+            question = Question.of(key_prefix + (request.endpoint or view.__name__), arguments, of_everyone=of_everyone)
             config, store = current_app.config, backend()
             fresh = config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
             try:

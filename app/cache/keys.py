@@ -19,6 +19,9 @@ PREFIX = "answer:"
 # A longer text (a group of hundreds of users) is told apart by its digest: keys are sent with every look-up.
 MAX_LENGTH = 300
 
+# In the place of a user's id: the answer shows what anybody's listens change. No user has this id.
+EVERYONE = 0
+
 # Arguments that are a user's id: an answer about them is dropped with that user's.
 USER_IDS = ("user_id", "other_user_id")
 
@@ -27,8 +30,8 @@ USER_IDS = ("user_id", "other_user_id")
 class Question:
     """What a request asks: equal texts ask the same.
 
-    `users` are those whose own answer it is; `until` is the instant (in seconds since 1970) at which "now" makes it
-    another question.
+    `users` are those whose own answer it is, with EVERYONE among them where anybody's listens may change it; `until` is
+    the instant (in seconds since 1970) at which "now" makes it another question.
     """
 
     text: str
@@ -36,10 +39,11 @@ class Question:
     until: float | None
 
     @classmethod
-    def of(cls, route: str, arguments: Mapping[str, Any]) -> "Question":
+    def of(cls, route: str, arguments: Mapping[str, Any], *, of_everyone: bool = False) -> "Question":
         """The question of a route with its checked arguments."""
         text = route + "?" + "&".join(f"{name}={_text(arguments[name])}" for name in sorted(arguments))
         users = {user_id for name, value in arguments.items() for user_id in _users_of(name, value)}
+        users |= {EVERYONE} if of_everyone else set()
         ends: list[datetime] = [until for value in arguments.values() if (until := getattr(value, "until", None))]
         return cls(text, tuple(sorted(users)), min(ends).timestamp() if ends else None)
 
@@ -59,11 +63,11 @@ def _text(value: Any) -> str:
 
 
 def _users_of(name: str, value: Any) -> Iterable[int]:
-    """The user that an argument is. A group's answers are dropped with everyone's alone."""
+    """The user that an argument is. A group's answers are dropped with everyone's."""
     if name in USER_IDS and isinstance(value, int):
         return (value,)
-    if isinstance(value, Audience) and value.user_ids is not None and len(value.user_ids) == 1:
-        return value.user_ids
+    if isinstance(value, Audience):
+        return value.user_ids if value.user_ids is not None and len(value.user_ids) == 1 else (EVERYONE,)
     return ()
 
 

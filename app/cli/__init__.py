@@ -17,6 +17,7 @@ from app.cli.ingest import ingest
 from app.cli.rollups import rollups
 from app.cli.server_commands import embedded
 from app.cli.serving import demo_database, exit_on_signals
+from app.rollups import upkeep
 from config import SettingsError, check_access, load_settings
 
 
@@ -47,6 +48,8 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
         app.cli.add_command(command)
     if uses_embedded and context is not None and serves:
         _bring_database(context, server)
+    if context is not None and context.info_name == "run":
+        upkeep.start(app)
     return app
 
 

@@ -11,9 +11,9 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.database import engine_for
 from app.rollups import installation
 from app.rollups.building import build, describe, start_anew
+from app.rollups.connections import direct_engine
 from app.rollups.folding import fold, snapshot, the_only_writer
 from app.rollups.spans import Span
 from app.rollups.verification import differences
@@ -24,10 +24,10 @@ rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so
 @contextmanager
 def _writer() -> Iterator[Connection]:
     """The connection that alone may write the rollups: a second operator waits for the first, and for the service."""
-    engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    engine = direct_engine(current_app.config)
     try:
-        with the_only_writer(engine, wait=True) as connection:
-            assert connection is not None
+        connecting = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        with connecting as connection, the_only_writer(connection):
             yield connection
     except SQLAlchemyError as error:
         raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
@@ -114,7 +114,7 @@ def fold_now() -> None:
 @with_appcontext
 def status() -> None:
     """Show what is installed, built and waiting."""
-    engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    engine = direct_engine(current_app.config)
     with engine.connect() as connection:
         if not connection.scalar(text("SELECT to_regclass('insights.state') IS NOT NULL")):
             click.echo("The rollups are not installed: flask rollups install")

@@ -21,6 +21,7 @@ from app.cli.database import DATABASE, embedded_database, embedded_server, engin
 from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.history import History
+from app.rollups import upkeep
 from config import SettingsError, check_access, load_settings
 
 HOST = "127.0.0.1"
@@ -78,7 +79,9 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
     port = settings["FLASK_RUN_PORT"]
     if is_running_from_reloader():
         # The parent process holds the database, and has put its address into the environment.
-        _serve_reloading(create_app(settings), port)
+        app = create_app(settings)
+        upkeep.start(app)
+        _serve_reloading(app, port)
         return
     check_access(settings)
     with ExitStack() as stack:
@@ -93,6 +96,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
             os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
             _serve_reloading(app, port)
         else:
+            upkeep.start(app)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
             ).serve_forever()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.changes import SLOT, during, listener_id, ranking_changes, slot_changes
@@ -30,20 +30,23 @@ TUNING = (
 
 
 @contextmanager
-def the_only_writer(engine: Engine, *, wait: bool) -> Iterator[Connection | None]:
-    """A connection that alone may write the rollups; None where another one does and it is not to be waited for."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=False) as connection:
-        if wait:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
-        elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
-            yield None
-            return
-        try:
-            yield connection
-        finally:
-            # Not left to the pool, which would keep the session and its lock.
-            connection.invalidate()
+def the_only_writer(connection: Connection, *, wait: bool = True) -> Iterator[bool]:
+    """Whether this connection, one in autocommit, alone may write the rollups, for the length of the block.
+
+    It waits until it may, or takes no for an answer.
+    """
+    if wait:
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+    elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        # A connection that is lost has lost its locks.
+        if not connection.invalidated:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
 
 
 @contextmanager

@@ -34,5 +34,5 @@ add("/sessions", service.sessions, takes.SessionsInWindow, patterns.SessionsSche
 add("/features", service.features, InWindow, patterns.FeaturesSchema())
 add("/history", keyset_pages(service.history), takes.Before, pages.PlaybackSchema())
 add("/on-this-day", service.on_this_day, takes.OnDay, pages.OnThisDaySchema())
-add("/wrapped", service.wrapped, takes.InYear, pages.WrappedSchema(), more="/<year>")
+add("/wrapped", service.wrapped, takes.InYear, pages.WrappedSchema(), more="/<year>", of_everyone=True)
 add("/compare", service.compare, takes.ComparisonInWindow, pages.ComparisonSchema(), more="/<other_user_id>")

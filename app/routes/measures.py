@@ -30,17 +30,25 @@ class Insights:
         self.suffix = suffix
 
     def add(
-        self, path: str, measure: Callable[..., Any], takes: type[Parameters], gives: Schema | Scalar, more: str = ""
+        self,
+        path: str,
+        measure: Callable[..., Any],
+        takes: type[Parameters],
+        gives: Schema | Scalar,
+        more: str = "",
+        *,
+        of_everyone: bool = False,
     ) -> None:
         """Serve a measure under `path`, with `more` at the path's end; its docstring documents the route.
 
         The measure is called with a session and with what `takes` and the audience's schema load, by name. A measure
-        that gives None knows nothing of what was asked for: that is a 404.
+        that gives None knows nothing of what was asked for: that is a 404. `of_everyone` says that a user's answer
+        hangs on the listens of others, too.
         """
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)
         @checked(type(takes.__name__, (self.audience, takes), {}))
-        @cached()
+        @cached(of_everyone=of_everyone)
         @response(gives, headers=ListHeaders if isinstance(gives, Schema) and gives.many else None)
         def view(**question: Any) -> Any:
             answer = measure(db.session(), **question)

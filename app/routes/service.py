@@ -10,6 +10,7 @@ from app.cache.backends import backend
 from app.cache.breaker import CacheUnavailableError
 from app.extensions import db
 from app.metrics import exposition
+from app.rollups.state import read
 from app.schemas.service import HealthSchema, ReadySchema
 from app.services.readiness import missing_from_schema
 
@@ -31,7 +32,7 @@ def health() -> dict[str, str]:
 def ready() -> tuple[dict[str, object], int]:
     """Whether the service can answer: its database, and the platform's schema in it. Without its cache it can, too."""
     database, schema = _database_checks()
-    checks = {"database": database, "schema": schema, "cache": _cache_check()}
+    checks = {"database": database, "schema": schema, "cache": _cache_check(), "rollups": _rollups_check()}
     is_ready = database == schema == "ok"
     return {"status": "ready" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503
 
@@ -50,6 +51,14 @@ def _cache_check() -> str:
     except CacheUnavailableError:
         return "cannot be reached"
     return "ok"
+
+
+def _rollups_check() -> str:
+    try:
+        rollups = read(db.session())
+    except SQLAlchemyError:
+        return "unknown"
+    return "not installed" if rollups is None else rollups.distrust or "ok"
 
 
 def _database_checks() -> tuple[str, str]:

@@ -65,5 +65,5 @@ class ReadySchema(Schema):
         keys=fields.String(),
         values=fields.String(),
         required=True,
-        metadata={"examples": [{"database": "ok", "schema": "ok", "cache": "ok"}]},
+        metadata={"examples": [{"database": "ok", "schema": "ok", "cache": "ok", "rollups": "ok"}]},
     )

@@ -1,0 +1,120 @@
+"""What commits announce: whose answers a cached copy of is old from now on.
+
+The triggers of the rollups send a notification with each commit. One thread of each process hears it (LISTEN) and ends
+the generations of those answers, so that a committed listen shows within a second, cached or not.
+"""
+
+import select
+import threading
+import time
+from collections.abc import Iterable
+
+import structlog
+from flask import Flask
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cache import generations
+from app.cache.backends import Backend, backend
+from app.cache.breaker import CacheUnavailableError
+from app.cache.keys import EVERYONE
+from app.rollups.connections import direct_engine
+from app.rollups.installation import CHANNEL
+from app.rollups.state import IS_INSTALLED
+
+log = structlog.get_logger(__name__)
+
+# Seconds: between two looks at what else is to be done; between two ends of everyone's generation, so that a loader
+# that commits all the time leaves the answers of everyone some life; before a connection that was lost is made anew.
+TICK, LIFE_OF_EVERYONE, PAUSE = 0.25, 0.5, 0.5
+# Seconds without a notification after which the connection is asked whether it is still there.
+SILENCE = 5
+
+
+class Overdue:
+    """The generations that are to end."""
+
+    def __init__(self) -> None:
+        self.all = False
+        self.users: set[int] = set()
+
+    def note(self, payload: str) -> None:
+        """Note an announcement: `all`, `everyone`, or the ids of the users whose listens have changed."""
+        if payload == "all":
+            self.all = True
+        elif payload == "everyone":
+            self.users.add(EVERYONE)
+        else:
+            self.users |= {EVERYONE, *map(int, payload.split(","))}
+
+    def end(self, store: Backend, *, everyone: bool) -> None:
+        """End them, that of everyone only where it is said so. What the backend could not be told stays overdue."""
+        store.begin()
+        if self.all:
+            generations.end(store)
+            self.all = False
+            self.users.clear()
+        for user_id in self._due(everyone):
+            generations.end(store, user_id)
+            self.users.discard(user_id)
+
+    def _due(self, everyone: bool) -> Iterable[int]:
+        return sorted(self.users) if everyone else sorted(self.users - {EVERYONE})
+
+
+class Listener(threading.Thread):
+    """Hears announcements for as long as the process runs, and makes good what it has missed."""
+
+    def __init__(self, app: Flask, heard: threading.Event) -> None:
+        super().__init__(name="rollups-listener", daemon=True)
+        self._app = app
+        self._heard = heard
+        self._overdue = Overdue()
+        self._everyone_ended = 0.0
+        self._warned = False
+
+    def run(self) -> None:
+        engine = direct_engine(self._app.config)
+        while True:
+            try:
+                with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    self._follow(connection)
+            except (SQLAlchemyError, OSError) as error:
+                if not self._warned:
+                    log.warning("announcements_lost", error=type(error).__name__)
+                self._warned = True
+            time.sleep(PAUSE)
+
+    def _follow(self, connection: Connection) -> None:
+        connection.execute(text(f"LISTEN {CHANNEL}"))
+        if connection.scalar(IS_INSTALLED):
+            # Whatever was announced before, this process has not heard it.
+            self._overdue.all = True
+        self._warned = False
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        asked = time.monotonic()
+        while True:
+            if select.select([raw], [], [], TICK)[0]:
+                raw.poll()
+                asked = time.monotonic()
+            elif time.monotonic() > asked + SILENCE:
+                connection.execute(text("SELECT 1"))
+                asked = time.monotonic()
+            while raw.notifies:
+                self._overdue.note(raw.notifies.pop(0).payload)
+                self._heard.set()
+            self._end_generations()
+
+    def _end_generations(self) -> None:
+        overdue = self._overdue
+        everyone = time.monotonic() > self._everyone_ended + LIFE_OF_EVERYONE
+        if not overdue.all and not (overdue.users if everyone else overdue.users - {EVERYONE}):
+            return
+        with self._app.app_context():
+            try:
+                overdue.end(backend(), everyone=everyone)
+            except CacheUnavailableError:
+                return  # at the next tick, until it is back
+        if everyone:
+            self._everyone_ended = time.monotonic()

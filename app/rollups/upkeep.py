@@ -1,0 +1,92 @@
+"""What keeps the rollups short of changes and up to date: one process of the fleet at a time folds and counts."""
+
+import threading
+import time
+
+import structlog
+from flask import Flask
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.rollups.announcements import Listener
+from app.rollups.building import build, start_anew
+from app.rollups.connections import direct_engine
+from app.rollups.folding import fold, missing_windows, snapshot, the_only_writer
+from app.rollups.installation import is_complete
+from app.rollups.state import IS_INSTALLED
+
+log = structlog.get_logger(__name__)
+
+# Seconds between two looks while nothing is announced, and after one that failed.
+TICK, PAUSE = 1.0, 5.0
+# The most a fold may take of a core, so that a loader and the questions have the rest.
+SHARE = 0.5
+# Changes after which the log is swept: what is deleted from it would be read over by every question.
+SWEEP = 5000
+
+
+class Upkeep(threading.Thread):
+    """Folds changes in soon after they are committed, and counts the windows of a new day."""
+
+    def __init__(self, app: Flask, heard: threading.Event) -> None:
+        super().__init__(name="rollups-upkeep", daemon=True)
+        self._app = app
+        self._heard = heard
+        self._unswept = 0
+
+    def run(self) -> None:
+        engine = direct_engine(self._app.config)
+        while True:
+            try:
+                with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    self._keep(connection)
+            except SQLAlchemyError as error:
+                log.warning("rollups_upkeep_failed", error=type(error).__name__)
+            time.sleep(PAUSE)
+
+    def _keep(self, connection: Connection) -> None:
+        while True:
+            started = time.monotonic()
+            self.look(connection)
+            time.sleep(max(0.1, (time.monotonic() - started) * (1 / SHARE - 1)))
+            self._heard.wait(TICK)
+            self._heard.clear()
+
+    def look(self, connection: Connection) -> None:
+        """Do what there is to do, unless another process is at it. Raises SQLAlchemyError."""
+        with the_only_writer(connection, wait=False) as is_only:
+            if not is_only or not connection.scalar(IS_INSTALLED):
+                return
+            state = connection.execute(
+                text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
+            ).one()
+            if not state.trusted:
+                return
+            if not is_complete(connection):
+                # What was written meanwhile is nowhere noted: from now on only a rebuild helps.
+                log.warning("rollups_not_trusted", reason="a trigger is missing or switched off")
+                connection.execute(
+                    text("UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'")
+                )
+                return
+            if state.truncated:
+                log.info("rollups_rebuilt", reason="a table was truncated")
+                start_anew(connection)
+            with snapshot(connection):
+                changes = fold(connection)
+            self._sweep(connection, changes)
+            if state.truncated or missing_windows(connection, self._app.config["CLOCK"]()):
+                build(connection, self._app.config["CLOCK"], lambda part: log.info("rollups_built", part=part))
+
+    def _sweep(self, connection: Connection, changes: int) -> None:
+        self._unswept += changes
+        if self._unswept > SWEEP:
+            connection.execute(text("VACUUM insights.listen_changes, insights.rankings"))
+            self._unswept = 0
+
+
+def start(app: Flask) -> None:
+    """Begin to hear announcements, and to keep the rollups, in this process: once, by what serves the application."""
+    heard = threading.Event()
+    Listener(app, heard).start()
+    Upkeep(app, heard).start()
