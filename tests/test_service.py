@@ -56,7 +56,7 @@ def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str
     answer = client.get("/ready")
     assert answer.status_code == 200
     assert answer.json["checks"] == {"database": "ok", "schema": "ok", "cache": "ok", "rollups": "not installed"}
-    assert len(statements) == 1
+    assert len(statements) == 2  # the schema, the rollups
 
 
 def test_ready_without_its_cache(database_url: str) -> None:
