@@ -3,8 +3,9 @@
 --     psql --dbname=songswap --single-transaction --set=ON_ERROR_STOP=1 --file=docs/role.sql
 --     psql --dbname=songswap --command='\password songswap_insights'
 --
--- Run it as the owner of the platform's tables (on RDS, the master user that made them), and again whenever the tables
--- of the schema `insights` come or go: it takes all rights away and grants the right ones anew.
+-- Run it as the owner of the platform's tables (on RDS, the master user that made them), and again after
+-- `flask rollups install`, which makes the schema `insights`: it takes all rights away and grants the right ones anew.
+-- Installing and uninstalling are the owner's; what the service itself does, it does under this role.
 
 DO $$
 BEGIN

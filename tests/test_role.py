@@ -15,6 +15,10 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.cli.database import PLATFORM_TABLES
 from app.models.base import Base
+from app.rollups.building import build, start_anew
+from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.installation import install
+from app.rollups.state import rollups_of
 from config import load_settings
 from tests.conftest import NOW, SECRET
 from tests.factories import Platform
@@ -43,20 +47,23 @@ QUERY = {
 
 @pytest.fixture(scope="module")
 def owner(server_url: str) -> Iterator[Engine]:
-    """Connections of the owner of a platform's database: with its tokens, and with a schema `insights`."""
+    """Connections of the owner of a platform's database: with its tokens, and with rollups installed beside it."""
     admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {DATABASE}"))
     engine = create_engine(make_url(server_url).set(database=DATABASE))
     with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA insights"))
-        connection.execute(text("CREATE TABLE insights.of_a_test (id serial PRIMARY KEY, number int NOT NULL)"))
         connection.execute(text('CREATE TABLE "SpotifyTokens" (user_id int PRIMARY KEY, refresh_token text NOT NULL)'))
         connection.execute(text("INSERT INTO \"SpotifyTokens\" VALUES (1, 'a token')"))
         Base.metadata.create_all(connection)
     with Session(engine) as session:
         fill(Platform(session))
         session.commit()
+    run_script(engine)  # without the schema `insights`, and again with it
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        install(connection, lambda done: None)
+        start_anew(connection)
+        build(connection, lambda: NOW, lambda done: None)
     yield engine
     engine.dispose()
     with admin.connect() as connection:
@@ -171,7 +178,8 @@ def test_the_tokens_are_refused(role: Engine) -> None:
         'TRUNCATE "History"',
         'CREATE INDEX ON "History" (track_id)',
         "CREATE TABLE insights.mine (id int)",
-        "DROP TABLE insights.of_a_test",
+        "DROP TABLE insights.state",
+        "TRUNCATE insights.slots",
         "CREATE SCHEMA mine",
         "CREATE ROLE mine",
     ],
@@ -182,14 +190,20 @@ def test_what_the_service_never_does_is_refused(role: Engine, statement: str) ->
     assert refused.value.orig.pgcode == "42501"
 
 
-def test_rows_of_the_own_schema_come_and_go(role: Engine) -> None:
-    with role.connect() as connection:
-        for statement in (
-            "INSERT INTO insights.of_a_test (number) VALUES (1)",
-            "UPDATE insights.of_a_test SET number = 2",
-            "DELETE FROM insights.of_a_test WHERE number = 2",
-        ):
-            assert connection.execute(text(statement)).rowcount == 1, statement
+def test_the_rollups_are_read_and_folded_under_the_role(owner: Engine, role: Engine) -> None:
+    with owner.begin() as connection:
+        connection.execute(
+            text("INSERT INTO \"History\" VALUES (1, '2026-11-20 10:00', :track_id)"),
+            {"track_id": PATH_VALUES["track_id"]},
+        )
+    with Session(role) as session:
+        rollups = rollups_of(session)
+        assert rollups.has_slots
+        assert rollups.listens_changed
+    with the_only_writer(role, wait=False) as connection:
+        assert connection is not None
+        with snapshot(connection):
+            assert fold(connection) == 1
 
 
 @pytest.mark.usefixtures("role_url")

@@ -1,17 +1,30 @@
 """No statement is built from text of a request or of a row: both are values, bound to statements of the code's own."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event
+from sqlalchemy import Engine, event, select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from tests.conftest import SECRET
+from app import create_app
+from app.extensions import db
+from app.models.history import ArtistGenre, History, Track
+from app.rollups.building import build, start_anew
+from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.installation import install
+from app.rollups.verification import differences
+from config import load_settings
+from tests.conftest import NOW, SECRET
 from tests.factories import Platform
+from tests.servers import database, url_of
 from tests.test_examples import PATH_VALUES, fill
 
 # What a statement with the text in it would hold, however the text around it was escaped.
@@ -60,14 +73,53 @@ class Statement(NamedTuple):
     values: Any
 
 
-@pytest.fixture
-def sent(connection: Connection) -> list[Statement]:
-    """All that goes over the test's connection from now on."""
-    seen: list[Statement] = []
+IDS = list(dict.fromkeys(text.replace("\0", "")[: 20 - len(MARK)] + MARK for text in HOSTILE))
 
-    @event.listens_for(connection, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        if "SAVEPOINT" not in statement:  # the tests' own, and numbered
+
+def fill_hostile(platform: Platform) -> None:
+    """Two users and their tracks, and as many again whose every text is hostile."""
+    fill(platform)
+    users = [platform.user(3, f"'{MARK}"), platform.user(4, f'"{MARK}')]
+    for number, text in enumerate(IDS):
+        artist = platform.artist(text, text, [text, f"{text}%s"], [(64, 64, text)])
+        track = platform.track(text, text, 180_000, [artist], images=[(64, 64, text)], preview=text, features={})
+        for user in users:
+            platform.listens(user, track, 1 + number % 3, day="2026-11-22")
+
+
+@pytest.fixture(scope="module")
+def engine(server_url: str) -> Iterator[Engine]:
+    """A database with rollups, and with changes that they have yet to take in."""
+    with database(server_url, "statements", fill_hostile) as engine:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            install(connection, lambda done: None)
+            start_anew(connection)
+            build(connection, lambda: NOW, lambda done: None)
+        with Session(engine) as session, session.begin():
+            for hour, hostile in enumerate(session.scalars(select(Track).where(Track.id.in_(IDS[:2])))):
+                hostile.duration_ms += 1
+                session.add(History(user_id=1, played_at=datetime(2026, 11, 20, hour), track_id=hostile.id))
+            session.add(ArtistGenre(id=IDS[0], genre=f"new '{MARK}"))
+        yield engine
+
+
+@pytest.fixture
+def app(engine: Engine) -> Iterator[Flask]:
+    app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": url_of(engine), "CACHE_INVALIDATION_SECRET": SECRET}))
+    app.config["CLOCK"] = lambda: NOW
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def sent(app: Flask) -> list[Statement]:
+    """All that the service sends to the database."""
+    seen: list[Statement] = []
+    with app.app_context():
+
+        @event.listens_for(db.engine, "before_cursor_execute")
+        def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
             seen.append(Statement(statement, values))
 
     return seen
@@ -95,10 +147,7 @@ def operations(client: FlaskClient) -> list[Operation]:
     ]
 
 
-def test_no_text_of_a_request_gets_into_a_statement(
-    client: FlaskClient, platform: Platform, sent: list[Statement]
-) -> None:
-    fill(platform)
+def test_no_text_of_a_request_gets_into_a_statement(client: FlaskClient, sent: list[Statement]) -> None:
     bound = 0
     for operation in operations(client):
         # `unknown` is the name of a parameter.
@@ -132,24 +181,29 @@ def send(client: FlaskClient, operation: Operation, place: str, text: bytes) -> 
     return client.open(operation.path.format(**in_path), method=operation.method, query_string=query, headers=headers)
 
 
-def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, platform: Platform, sent: list[Statement]) -> None:
-    ids = [text.replace("\0", "")[: 20 - len(MARK)] + MARK for text in HOSTILE]
-    one, two = platform.user(1, f"'{MARK}"), platform.user(2, f'"{MARK}')
-    for number, text in enumerate(dict.fromkeys(ids)):
-        artist = platform.artist(text, text, [text, f"{text}%s"], [(64, 64, text)])
-        track = platform.track(text, text, 180_000, [artist], images=[(64, 64, text)], preview=text, features={})
-        for user in (one, two):
-            platform.listens(user, track, 1 + number % 3, day="2026-11-22")
-    hostile = PATH_VALUES | {"track_id": quote(ids[0], safe=""), "artist_id": quote(ids[1], safe="")}
-    sent.clear()
+def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, engine: Engine, sent: list[Statement]) -> None:
+    values = PATH_VALUES | {"user_id": "3", "other_user_id": "4"}
+    values |= {"track_id": quote(IDS[0], safe=""), "artist_id": quote(IDS[1], safe="")}
     for operation in operations(client):
-        query = "limit=100" if "limit" in operation.in_query else ""
         answer = client.open(
-            operation.path.format(**hostile),
+            operation.path.format(**values),
             method=operation.method,
-            query_string=query,
+            query_string="limit=100" if "limit" in operation.in_query else "",
             headers={"X-Invalidation-Secret": SECRET},
         )
         assert answer.status_code == 200, (operation.path, answer.text)
-    assert not [statement.text for statement in sent if MARK in statement.text]
+    assert any("insights.rankings" in statement.text for statement in sent)
     assert any(MARK in str(statement.values) for statement in sent)
+    assert not [statement.text for statement in sent if MARK in statement.text]
+
+
+def test_folding_rows_into_the_rollups_takes_none_of_their_text(engine: Engine) -> None:
+    seen: list[str] = []
+    with the_only_writer(engine, wait=True) as connection:
+        assert connection is not None
+        event.listen(connection, "before_cursor_execute", lambda _connection, _cursor, text, *_rest: seen.append(text))
+        with snapshot(connection):
+            assert fold(connection) > 0
+        with snapshot(connection):
+            assert list(differences(connection, lambda done: None)) == []
+    assert not [text for text in seen if MARK in text]
