@@ -1,11 +1,15 @@
-"""What the service asks of PostgreSQL, counted and timed: its statements, and the connections of its pool."""
+"""What requests ask of PostgreSQL, counted and timed: their statements, and the connections of the pool.
+
+What works beside the requests (announcements, the upkeep of the rollups) has connections of its own and is not
+counted.
+"""
 
 import time
 from typing import Any
 
 from flask import current_app, g, has_app_context, has_request_context
 from sqlalchemy import Engine, event
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import QueuePool
 
 from app.metrics import CONNECTIONS, CONNECTIONS_IN_USE, CONNECTIONS_MAX, QUERIES
 
@@ -18,7 +22,7 @@ STARTED, IN_USE = "songswap_started", "songswap_in_use"
 
 @event.listens_for(Engine, "before_cursor_execute")
 def _begin(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-    if not context.execution_options.get("with_begin"):
+    if has_request_context() and not context.execution_options.get("with_begin"):
         setattr(context, STARTED, time.perf_counter())
 
 
@@ -38,29 +42,28 @@ def _observe(context: Any) -> None:
         return
     delattr(context, STARTED)
     QUERIES.observe(time.perf_counter() - started)
-    if has_request_context():
-        g.queries = g.get("queries", 0) + 1
+    g.queries = g.get("queries", 0) + 1
 
 
-@event.listens_for(Pool, "connect")
+@event.listens_for(QueuePool, "connect")
 def _open(_connection: Any, _record: Any) -> None:
     CONNECTIONS.inc()
     if has_app_context():
         CONNECTIONS_MAX.set(current_app.config["DATABASE_POOL_SIZE"] + current_app.config["DATABASE_MAX_OVERFLOW"])
 
 
-@event.listens_for(Pool, "close")
+@event.listens_for(QueuePool, "close")
 def _close(_connection: Any, _record: Any) -> None:
     CONNECTIONS.dec()
 
 
-@event.listens_for(Pool, "checkout")
+@event.listens_for(QueuePool, "checkout")
 def _check_out(_connection: Any, record: Any, _proxy: Any) -> None:
     record.record_info[IN_USE] = True
     CONNECTIONS_IN_USE.inc()
 
 
-@event.listens_for(Pool, "checkin")
+@event.listens_for(QueuePool, "checkin")
 def _check_in(_connection: Any, record: Any) -> None:
     # A connection that could not be made is checked in without having been checked out.
     if record.record_info.pop(IN_USE, False):

@@ -52,13 +52,13 @@ CACHE_ERRORS = Counter(
 )
 QUERIES = Histogram(
     "insights_database_query_duration_seconds",
-    "Time that PostgreSQL took for a statement, failed ones included.",
+    "Time that PostgreSQL took for a statement of a request, failed ones included.",
     buckets=BUCKETS,
     registry=REGISTRY,
 )
 CONNECTIONS = Gauge(
     "insights_database_connections",
-    "Connections to PostgreSQL that are open.",
+    "Connections to PostgreSQL that are open for requests.",
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )

@@ -3,6 +3,9 @@
 `docs/operations.md` tells an operator to do just this.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +13,10 @@ import orjson
 import pytest
 from sqlalchemy import Engine, text
 
+from app.models.rollups import Kind
 from tests.factories import Platform
-from tests.faults import Valkey
-from tests.servers import Answer, Gunicorn, Start, database, starting, url_of
+from tests.faults import Valkey, wait_until
+from tests.servers import ROOT, Answer, Gunicorn, Start, database, starting, url_of
 
 PERSON, FRIEND = 1, 2
 NAME = "PersonToForget"
@@ -66,11 +70,11 @@ def all_paths(server: Gunicorn) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def answers(server: Gunicorn, paths: list[str]) -> dict[str, Answer]:
-    """What each path gives; each worker has answered it, most likely, and knows it by heart."""
+def answers(server: Gunicorn, paths: list[str], times: int = WORKERS + 1) -> dict[str, Answer]:
+    """What each path gives. Asked several times, most likely each worker has it and knows it by heart."""
     found = {}
     for path in paths:
-        for _ in range(2 * WORKERS):
+        for _ in range(times):
             found[path] = server.ask(path)
             assert found[path].status == 200, path
     return found
@@ -81,7 +85,17 @@ def delete_the_person(engine: Engine) -> None:
         connection.execute(text('DELETE FROM "Users" WHERE id = :id'), {"id": PERSON})
 
 
-def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: Valkey) -> None:
+def rollups(engine: Engine, command: str) -> None:
+    """`flask rollups …`, as an operator gives it."""
+    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine)}
+    command_line = [sys.executable, "-m", "flask", "--app", "app.cli", "rollups", command]
+    subprocess.run(command_line, cwd=ROOT, env=environ, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("with_rollups", [False, True], ids=["live", "rollups"])
+def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: Valkey, with_rollups: bool) -> None:
+    if with_rollups:
+        rollups(people, "install")
     # The least time that an answer is fresh is far longer than this test takes.
     fleet = [start(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=valkey.url, WEB_CONCURRENCY=str(WORKERS)) for _ in range(2)]
     paths = all_paths(fleet[0])
@@ -89,14 +103,17 @@ def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: 
     assert sum(NAME in answer.body.decode() for answer in before.values()) >= 4
 
     delete_the_person(people)
-    assert NAME in fleet[0].ask("/insights/global/top/listeners").body.decode()  # from the cache: the call is needed
-    assert fleet[1].invalidate(f"?user_id={PERSON}") == 200
-    assert NAME in fleet[0].ask("/insights/global/top/listeners").body.decode()  # and this one is not enough
+    # What a service that has never known the person says.
+    truth = answers(start(CACHE_TYPE="NullCache"), paths, times=1)
+    assert not any(NAME in answer.body.decode() for answer in truth.values())
+    if with_rollups:  # the deletion announces itself
+        wait_until(lambda: all(server.ask(path).body == truth[path].body for server in fleet for path in paths), 10)
+    else:
+        assert NAME in fleet[0].ask("/insights/global/top/listeners").body.decode()  # from the cache: a call is needed
+        assert fleet[1].invalidate(f"?user_id={PERSON}") == 200
+        assert NAME in fleet[0].ask("/insights/global/top/listeners").body.decode()  # and this one is not enough
     assert fleet[1].invalidate() == 200
 
-    # What a service that has never known the person says.
-    truth = answers(start(CACHE_TYPE="NullCache"), paths)
-    assert not any(NAME in answer.body.decode() for answer in truth.values())
     for server in fleet:
         for path, answer in answers(server, paths).items():
             assert answer.body == truth[path].body, path
@@ -109,13 +126,28 @@ def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: 
     assert all(0 < valkey.client.ttl(key) <= 3600 + 3600 for key in kept)
 
 
+def test_the_rollups_forget_the_person_when_the_deletion_is_folded_in(people: Engine) -> None:
+    rollups(people, "install")
+    delete_the_person(people)
+    rollups(people, "fold")
+    of_person = {
+        "listen_changes": f"user_id = {PERSON}",
+        "rankings": f"kind = {Kind.LISTENER:d} AND id = lpad('{PERSON}', 10, '0')",
+    }
+    with people.connect() as connection:
+        for table, condition in of_person.items():
+            rows = connection.execute(text(f"SELECT count(*) FROM insights.{table} WHERE {condition}"))
+            assert rows.scalar() == 0, table
+        assert connection.execute(text("SELECT count(*) FROM insights.rankings")).scalar()  # the friend's
+
+
 def test_neither_does_one_of_a_single_process(start: Start, people: Engine) -> None:
     server = start(CACHE_TYPE="SimpleCache", WEB_CONCURRENCY="1")
     paths = all_paths(server)
     before = answers(server, paths)
     delete_the_person(people)
     assert server.invalidate() == 200
-    truth = answers(start(CACHE_TYPE="NullCache"), paths)
+    truth = answers(start(CACHE_TYPE="NullCache"), paths, times=1)
     assert sum(before[path].body != truth[path].body for path in paths) > 50
     assert {path: answer.body for path, answer in answers(server, paths).items()} == {
         path: answer.body for path, answer in truth.items()

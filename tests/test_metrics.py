@@ -120,8 +120,9 @@ def test_workers_are_added_up(start: Start, valkey: Valkey) -> None:
         assert found.total(REQUESTS, route=LISTENS, status="200") == 200
         assert found.total("http_request_duration_seconds_bucket", route=LISTENS, le="+Inf") == 200
         assert sum(found.total(ANSWERS, state=state) for state in ("HIT", "MISS", "BYPASS")) == 200
-        assert found.total(ANSWERS, state="MISS") >= 10
-        assert found.total("insights_database_query_duration_seconds_count") == found.total(ANSWERS, state="MISS")
+        # On a busy machine the cache may be too slow for one.
+        computed = found.total(ANSWERS, state="MISS") + found.total(ANSWERS, state="BYPASS")
+        assert found.total("insights_database_query_duration_seconds_count") == computed >= 10
         assert found.total("insights_build_info", version="1.0.0") == 1
     files = {path.name for path in directory_of(server).glob("histogram_*.db")}
     assert {f"histogram_{worker}.db" for worker in server.workers()} <= files  # both took part
