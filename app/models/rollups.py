@@ -56,11 +56,12 @@ sizes = Table(
     Column("listen_time_ms", BigInteger),
 )
 
-# Everyone's listens by quarter of an hour, the finest step of today's time zones.
+# Everyone's listens by quarter of an hour, the finest step of today's time zones. Slots are numbered from 1970 on:
+# whole numbers are added and divided in a fraction of the time that timestamps take.
 slots = Table(
     "slots",
     metadata,
-    Column("starts", DateTime, primary_key=True),
+    Column("slot", Integer, primary_key=True),
     Column("plays", Integer),
     Column("listen_time_ms", BigInteger),
 )

@@ -18,7 +18,11 @@ PENDING = (
     "SELECT w.id AS window_id, c.user_id, c.track_id, c.played_at, c.change"
     " FROM insights.listen_changes c JOIN windows w ON {during}"
 )
-SLOT = "date_bin('15 minutes', {instant}, timestamp '1970-01-01')"
+ONE_WINDOW = (
+    "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
+    " CAST(:{name}ends AS timestamp) AS ends"
+)
+SLOT = "CAST(floor(extract(epoch FROM {instant}) / 900) AS integer)"
 
 
 def during(instant: str) -> str:
@@ -88,7 +92,7 @@ def ranking_changes(windows: str, kinds: Collection[Kind], edges: str = "", *, c
 
 
 def slot_changes(windows: str, *, catalogue: bool) -> str:
-    """`starts`, `plays` and `listen_time_ms` to add to the slots in the one span that `windows` selects."""
+    """`slot`, `plays` and `listen_time_ms` to add to the slots in the one span that `windows` selects."""
     ctes = [
         f"windows AS ({windows})",
         f"pending AS ({PENDING.format(during=during('c.played_at'))})",
@@ -98,7 +102,7 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     ]
     return f"""
         WITH {", ".join(ctes)}
-        SELECT {SLOT.format(instant="played_at")} AS starts, CAST(sum(change) AS integer) AS plays,
+        SELECT {SLOT.format(instant="played_at")} AS slot, CAST(sum(change) AS integer) AS plays,
             CAST(sum(listen_time_ms) AS bigint) AS listen_time_ms
         FROM timed GROUP BY 1 HAVING sum(change) <> 0 OR sum(listen_time_ms) <> 0
     """

@@ -108,9 +108,9 @@ REMOVE_GONE = """
 
 def _add_to_slots(*, catalogue: bool) -> str:
     return f"""
-        INSERT INTO insights.slots AS s (starts, plays, listen_time_ms)
-        SELECT starts, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=catalogue)}) c
-        ON CONFLICT (starts) DO UPDATE
+        INSERT INTO insights.slots AS s (slot, plays, listen_time_ms)
+        SELECT slot, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=catalogue)}) c
+        ON CONFLICT (slot) DO UPDATE
         SET plays = s.plays + excluded.plays, listen_time_ms = s.listen_time_ms + excluded.listen_time_ms
     """
 
@@ -173,7 +173,7 @@ MEASURE_WINDOW = f"""
 """
 
 COUNT_SLOTS = f"""
-    INSERT INTO insights.slots (starts, plays, listen_time_ms)
+    INSERT INTO insights.slots (slot, plays, listen_time_ms)
     SELECT {SLOT.format(instant="h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
     FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
 """

@@ -37,7 +37,7 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
         found = connection.execute(text(COMPARE_SLOTS)).all()
         for row in found[:NAMED]:
             yield (
-                f"slot {row.starts}: {row.kept_plays} listens and {row.kept_time} ms, not {row.live_plays} and "
+                f"slot {row.slot}: {row.kept_plays} listens and {row.kept_time} ms, not {row.live_plays} and "
                 f"{row.live_time}"
             )
         if len(found) > NAMED:
@@ -89,18 +89,18 @@ COMPARE_SIZES = """
 
 COMPARE_SLOTS = f"""
     WITH live AS (
-        SELECT {SLOT.format(instant="h.played_at")} AS starts, count(*) AS plays,
+        SELECT {SLOT.format(instant="h.played_at")} AS slot, count(*) AS plays,
             sum(CAST(t.duration_ms AS bigint)) AS ms
         FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
     ), kept AS (
-        SELECT starts, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
-            SELECT starts, plays, listen_time_ms FROM insights.slots
-            UNION ALL SELECT starts, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=True)}) c
-        ) k GROUP BY starts HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
+        SELECT slot, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
+            SELECT slot, plays, listen_time_ms FROM insights.slots
+            UNION ALL SELECT slot, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=True)}) c
+        ) k GROUP BY slot HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
     )
-    SELECT starts, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+    SELECT slot, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
         coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
-    FROM live FULL JOIN kept USING (starts)
+    FROM live FULL JOIN kept USING (slot)
     WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
-    ORDER BY starts
+    ORDER BY slot
 """

@@ -146,6 +146,21 @@ class Listens:
         )
 
     @cached_property
+    def by_hour_of_week(self) -> CTE:
+        """`weekday`, 1 on Monday, and `hour`, 0 to 23, of the local clock; with `plays` and `listen_time_ms`."""
+        hours = self.by_hour
+        return (
+            select(
+                hours.c.weekday,
+                hours.c.hour,
+                total(hours.c.plays).label("plays"),
+                total(hours.c.listen_time_ms).label("listen_time_ms"),
+            )
+            .group_by(hours.c.weekday, hours.c.hour)
+            .cte(self.name + "by_hour_of_week")
+        )
+
+    @cached_property
     def days(self) -> CTE:
         """`day`, a local date: the days with a listen."""
         day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)

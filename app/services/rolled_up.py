@@ -1,11 +1,7 @@
-"""Everyone's listens out of the rollups, with what the changes that wait make of them.
-
-A window that has no rankings of its own is made of one that has: what lies between their ends is counted in the live
-tables, and added or taken away like any other change.
-"""
+"""Everyone's listens out of the rollups: rankings, and slots of time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,12 +9,9 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Date,
-    DateTime,
     FromClause,
     Integer,
     Select,
-    String,
     cast,
     func,
     literal,
@@ -26,172 +19,28 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.audience import EVERYONE
 from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
-from app.models.rollups import Kind, rankings, sizes, slots
+from app.models.rollups import Kind, slots
 from app.ranking import SortBy
-from app.rollups.changes import ranking_changes, slot_changes
-from app.rollups.spans import Base, Span, base_of
+from app.rollups.changes import ONE_WINDOW, slot_changes
+from app.rollups.spans import Span, base_of
 from app.rollups.state import Rollups
-from app.services.expressions import byte_order, local_time, naive, total
+from app.services.expressions import element, naive, total
 from app.services.listens import Listens
 from app.services.relations import Relation
+from app.services.rolled_up_relations import RolledUpRelation
+from app.timezones import DAY
 from app.windows import MIN_BOUND, Window
 
 SLOT = timedelta(minutes=15)
+A_DAY = DAY // SLOT
 EPOCH = naive(MIN_BOUND)
-
-ONE_WINDOW = (
-    "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
-    " CAST(:{name}ends AS timestamp) AS ends"
-)
-
-
-class RolledUpRelation(Relation):
-    """A ranking of everyone's listens, and the changes to it."""
-
-    def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str) -> None:
-        self.name = name
-        self._kind = kind
-        self._base = base
-        self._catalogue_changed = rollups.catalogue_changed
-        self._is_whole = not rollups.changed and not base.edges
-
-    @cached_property
-    def _changes(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms` to add."""
-        mark = f"{self.name}_"
-        edges = " UNION ALL ".join(
-            f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
-            f' FROM "History" WHERE played_at >= :{mark}from{number} AND played_at < :{mark}to{number}'
-            for number, edge in enumerate(self._base.edges)
-        )
-        sql = ranking_changes(ONE_WINDOW.format(name=mark), [self._kind], edges, catalogue=self._catalogue_changed)
-        values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
-        for number, edge in enumerate(self._base.edges):
-            values |= {f"from{number}": edge.starts, f"to{number}": edge.ends}
-        return (
-            text(sql)
-            .bindparams(**{mark + key: value for key, value in values.items()})
-            .columns(window_id=Integer, kind=Integer, id=String, plays=Integer, listen_time_ms=BigInteger)
-            .cte(self.name + "_changes")
-        )
-
-    @cached_property
-    def _changed(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms`, as they are now, of what has changes and still has listens."""
-        columns = "id", "plays", "listen_time_ms"
-        both = union_all(
-            select(*(self._changes.c[name] for name in columns)),
-            self._stored(*columns).where(rankings.c.id.in_(select(self._changes.c.id))),
-        ).subquery()
-        return (
-            select(
-                both.c.id,
-                cast(func.sum(both.c.plays), Integer).label("plays"),
-                cast(func.sum(both.c.listen_time_ms), BigInteger).label("listen_time_ms"),
-            )
-            .group_by(both.c.id)
-            .having(func.sum(both.c.plays) > 0)
-            .cte(self.name + "_changed")
-        )
-
-    def _stored(self, *columns: str) -> Select[Any]:
-        """The ranking, as it was before the changes."""
-        return select(*(rankings.c[name] for name in columns or ("id", "plays", "listen_time_ms"))).where(
-            rankings.c.window_id == self._base.window_id, rankings.c.kind == self._kind
-        )
-
-    def _rows(self, first: tuple[SortBy, int] | None = None) -> FromClause:
-        """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
-        stored = self._stored()
-        if not self._is_whole:
-            stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
-        if first is not None:
-            by, number = first
-            stored = stored.order_by(_measure(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
-        if self._is_whole:
-            return stored.subquery()
-        rows = stored.subquery()
-        return union_all(select(rows), select(self._changed)).subquery()
-
-    @cached_property
-    def times(self) -> CTE:
-        rows = self._rows()
-        return select(self._public(rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
-
-    @property
-    def counts(self) -> CTE:
-        return self.times
-
-    def times_of(self, rows: CTE) -> CTE:
-        return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
-
-    def page(self, by: SortBy, limit: int, offset: int = 0) -> CTE:
-        rows = self._rows((by, offset + limit))
-        in_order = _measure(rows, by).desc(), byte_order(rows.c.id)
-        # The list's beginning is all that the ranks of a page depend on.
-        first = select(rows).order_by(*in_order).limit(offset + limit).subquery()
-        rank = func.rank().over(order_by=_measure(first, by).desc()).label("rank")
-        return (
-            select(self._public(first.c.id), first.c.plays, first.c.listen_time_ms, rank)
-            .order_by(_measure(first, by).desc(), byte_order(first.c.id))
-            .limit(limit)
-            .offset(offset)
-            .cte(self.name + "_page")
-        )
-
-    def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
-        if not self._is_whole:
-            return super().ranks_of(ids, by)
-        better = rankings.alias()
-        number = (
-            select(func.count() + 1)
-            .where(
-                better.c.window_id == rankings.c.window_id,
-                better.c.kind == rankings.c.kind,
-                _measure(better, by) > _measure(rankings, by),
-            )
-            .scalar_subquery()
-        )
-        own = [f"{id_:010}" for id_ in ids] if self._kind is Kind.LISTENER else list(ids)
-        return self._stored("id", "plays").where(rankings.c.id.in_(own)).with_only_columns(
-            self._public(rankings.c.id), rankings.c.plays, number.label("rank")
-        )  # fmt: skip
-
-    @property
-    def number(self) -> Select[int]:
-        rows = self._size(sizes.c.rows)
-        if self._is_whole:
-            return select(rows)
-        before = (
-            select(func.count())
-            .select_from(rankings)
-            .where(
-                rankings.c.window_id == self._base.window_id,
-                rankings.c.kind == self._kind,
-                rankings.c.id.in_(select(self._changes.c.id)),
-            )
-        )
-        now = select(func.count()).select_from(self._changed)
-        return select(rows + now.scalar_subquery() - before.scalar_subquery())
-
-    def whole(self, by: SortBy) -> Select[int]:
-        whole = self._size(_measure(sizes, by))
-        if self._is_whole:
-            return select(whole)
-        return select(whole + select(total(_measure(self._changes, by))).scalar_subquery())
-
-    def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
-        size = select(column).where(sizes.c.window_id == self._base.window_id, sizes.c.kind == self._kind)
-        return size.scalar_subquery()
-
-    def _public(self, id_: ColumnElement[Any]) -> ColumnElement[Any]:
-        """An id as the platform knows it."""
-        return cast(id_, Integer).label("id") if self._kind is Kind.LISTENER else id_
+# A Monday before anything was played: from there on slots are whole numbers, and so are the weeks.
+FIRST_DAY = date(1900, 1, 1)
 
 
 class RolledUpListens(Listens):
@@ -258,33 +107,48 @@ class RolledUpListens(Listens):
         return select(func.count()).where(listeners.c.plays >= plays)
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
-        # The first bucket begins where the window does: what lies there is not told by slots.
+        # The first bucket begins where the window does, and no listen of the window comes before.
         if not self._rollups.has_slots or not all(_is_whole_slot(naive(start)) for start in starts[1:]):
             return super().by_bucket(starts)
-        instant = self._by_slot.c.instant
-        bucket = func.width_bucket(instant, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
-        return self._sums(bucket.label("number"))
+        numbers = literal([_slot(naive(start)) for start in starts], ARRAY(Integer))
+        return self._sums(func.width_bucket(self._by_slot.c.slot, numbers).label("number"))
 
     @cached_property
     def by_hour(self) -> CTE:
-        clock, calendar = clock_steps(self.window.tz), day_steps(self.window.tz)
-        if not self._rollups.has_slots or not _are_whole_slots((*clock, *calendar)):
+        calendar = day_steps(self.window.tz)
+        if not self._has_hours or not _are_whole_slots(calendar):
             return super().by_hour
-        instant = self._by_slot.c.instant
-        shown = local_time(instant, clock)
-        return self._sums(
-            cast(local_time(instant, calendar), Date).label("day"),
-            cast(func.date_part("isodow", shown), Integer).label("weekday"),
-            cast(func.date_part("hour", shown), Integer).label("hour"),
-        )
+        return self._sums((literal(FIRST_DAY) + self._local_slot(calendar) // A_DAY).label("day"), *self._hour)
+
+    @cached_property
+    def by_hour_of_week(self) -> CTE:
+        return self._sums(*self._hour) if self._has_hours else super().by_hour_of_week
+
+    @property
+    def _has_hours(self) -> bool:
+        return self._rollups.has_slots and _are_whole_slots(clock_steps(self.window.tz))
+
+    @property
+    def _hour(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
+        shown = self._local_slot(clock_steps(self.window.tz))
+        return (shown // A_DAY % 7 + 1).label("weekday"), (shown % A_DAY // 4).label("hour")
 
     @cached_property
     def days(self) -> CTE:
         calendar = day_steps(self.window.tz)
         if not self._rollups.has_slots or not _are_whole_slots(calendar):
             return super().days
-        day = cast(local_time(self._by_slot.c.instant, calendar), Date).label("day")
+        day = (literal(FIRST_DAY) + self._local_slot(calendar) // A_DAY).label("day")
         return select(self._sums(day).c.day).cte(self.name + "days")
+
+    def _local_slot(self, steps: Sequence[Step]) -> ColumnElement[int]:
+        """The slot that a clock of the given steps shows, numbered from the midnight of FIRST_DAY."""
+        slot: ColumnElement[int] = self._by_slot.c.slot - _slot(naive(datetime.combine(FIRST_DAY, time(), UTC)))
+        offsets = [step.offset // SLOT for step in steps]
+        if len(steps) == 1:
+            return slot + offsets[0]
+        starts = literal([_slot(naive(step.start)) for step in steps if step.start], ARRAY(Integer))
+        return slot + element(offsets, Integer(), func.width_bucket(self._by_slot.c.slot, starts) + 1)
 
     def _sums(self, *keys: ColumnElement[Any]) -> CTE:
         """The listens grouped by the labelled keys."""
@@ -298,37 +162,40 @@ class RolledUpListens(Listens):
 
     @cached_property
     def _by_slot(self) -> FromClause:
-        """`instant`, `plays` and `listen_time_ms`, which sum up to the window's listens."""
+        """`slot`, `plays` and `listen_time_ms`, which sum up to the window's listens."""
         starts, ends = self._span
-        inner = Span(starts and _slot(starts + SLOT - timedelta(microseconds=1)), ends and _slot(ends))
-        stored = select(slots.c.starts.label("instant"), slots.c.plays, slots.c.listen_time_ms)
-        if inner.starts is not None:
-            stored = stored.where(slots.c.starts >= inner.starts)
-        if inner.ends is not None:
-            stored = stored.where(slots.c.starts < inner.ends)
-        parts = [stored]
+        first = None if starts is None else -((EPOCH - starts) // SLOT)
+        after = None if ends is None else _slot(ends)
+        if starts and ends and first is not None and after is not None and first >= after:
+            return self._live(starts, ends).subquery()
+        stored = select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms)
+        inner = Span(_instant(first), _instant(after))
+        if first is not None:
+            stored = stored.where(slots.c.slot >= first)
+        if after is not None:
+            stored = stored.where(slots.c.slot < after)
+        parts: list[Select[Any]] = [stored]
         if self._rollups.changed:
             parts.append(select(self._slot_changes(inner)))
-        if starts and ends and inner.starts and inner.ends and inner.starts >= inner.ends:
-            parts = [self._live(starts, ends)]
-        else:
-            if starts and inner.starts and starts < inner.starts:
-                parts.append(self._live(starts, inner.starts))
-            if ends and inner.ends and inner.ends < ends:
-                parts.append(self._live(inner.ends, ends))
-        return (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
+        if starts and inner.starts and starts < inner.starts:
+            parts.append(self._live(starts, inner.starts))
+        if ends and inner.ends and inner.ends < ends:
+            parts.append(self._live(inner.ends, ends))
+        return (union_all(*parts) if len(parts) > 1 else stored).subquery()
 
     def _slot_changes(self, span: Span) -> CTE:
         mark = f"{self.name}slots_"
         return (
             text(slot_changes(ONE_WINDOW.format(name=mark), catalogue=self._rollups.catalogue_changed))
             .bindparams(**{f"{mark}id": 0, f"{mark}starts": span.starts, f"{mark}ends": span.ends})
-            .columns(starts=DateTime, plays=Integer, listen_time_ms=BigInteger)
+            .columns(slot=Integer, plays=Integer, listen_time_ms=BigInteger)
             .cte(self.name + "slot_changes")
         )
 
     def _live(self, starts: datetime, ends: datetime) -> Select[Any]:
-        columns: list[Any] = [History.played_at, literal(1), cast(Track.duration_ms, BigInteger)]
+        slot = cast(func.floor(func.extract("epoch", History.played_at) / SLOT.total_seconds()), Integer)
+        columns: list[Any] = [slot.label("slot"), literal(1).label("plays")]
+        columns.append(cast(Track.duration_ms, BigInteger).label("listen_time_ms"))
         return (
             select(*columns)
             .join_from(History, Track, Track.id == History.track_id)
@@ -336,18 +203,18 @@ class RolledUpListens(Listens):
         )
 
 
-def _measure(rows: Any, by: SortBy) -> ColumnElement[int]:
-    measure: ColumnElement[int] = rows.c.plays if by is SortBy.COUNT else rows.c.listen_time_ms
-    return measure
+def _slot(instant: datetime) -> int:
+    """The number of an instant's slot."""
+    return (instant - EPOCH) // SLOT
 
 
-def _slot(instant: datetime) -> datetime:
-    """The beginning of an instant's slot."""
-    return instant - (instant - EPOCH) % SLOT
+def _instant(slot: int | None) -> datetime | None:
+    """The instant at which a slot begins."""
+    return None if slot is None else EPOCH + slot * SLOT
 
 
 def _is_whole_slot(instant: datetime) -> bool:
-    return _slot(instant) == instant
+    return _instant(_slot(instant)) == instant
 
 
 def _are_whole_slots(steps: Sequence[Step]) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
-from app.services.expressions import aware, total
+from app.services.expressions import aware
 from app.services.sources import listens_of
 from app.timezones import RESOLUTION
 from app.windows import Window
@@ -76,15 +76,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:
     """Listens by hour of the week, as the local clock shows it."""
-    hours = listens_of(session, audience, window).by_hour
-    found = session.execute(
-        select(
-            hours.c.weekday,
-            hours.c.hour,
-            total(hours.c.plays).label("plays"),
-            total(hours.c.listen_time_ms).label("listen_time_ms"),
-        ).group_by(hours.c.weekday, hours.c.hour)
-    )
+    found = session.execute(select(listens_of(session, audience, window).by_hour_of_week))
     table = Clock(window, [[0] * 24 for _ in range(7)], [[0] * 24 for _ in range(7)])
     for row in found:
         table.count[row.weekday - 1][row.hour] = row.plays

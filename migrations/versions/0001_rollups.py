@@ -43,7 +43,7 @@ CREATE TABLE insights.sizes (
 );
 
 CREATE TABLE insights.slots (
-    starts timestamp PRIMARY KEY,
+    slot integer PRIMARY KEY,
     plays integer NOT NULL,
     listen_time_ms bigint NOT NULL
 );

@@ -1,0 +1,181 @@
+"""Rankings of everyone's listens out of the rollups, with what the changes that wait make of them.
+
+A window that has no rankings of its own is made of one that has: what lies between their ends is counted in the live
+tables, and added or taken away like any other change.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    cast,
+    func,
+    select,
+    text,
+    union_all,
+)
+
+from app.models.rollups import Kind, rankings, sizes
+from app.ranking import SortBy
+from app.rollups.changes import ONE_WINDOW, ranking_changes
+from app.rollups.spans import Base
+from app.rollups.state import Rollups
+from app.services.expressions import byte_order, total
+from app.services.relations import Relation
+
+
+class RolledUpRelation(Relation):
+    """A ranking of everyone's listens, and the changes to it."""
+
+    def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str) -> None:
+        self.name = name
+        self._kind = kind
+        self._base = base
+        self._catalogue_changed = rollups.catalogue_changed
+        self._is_whole = not rollups.changed and not base.edges
+
+    @cached_property
+    def _changes(self) -> CTE:
+        """`id`, `plays` and `listen_time_ms` to add."""
+        mark = f"{self.name}_"
+        edges = " UNION ALL ".join(
+            f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
+            f' FROM "History" WHERE played_at >= :{mark}from{number} AND played_at < :{mark}to{number}'
+            for number, edge in enumerate(self._base.edges)
+        )
+        sql = ranking_changes(ONE_WINDOW.format(name=mark), [self._kind], edges, catalogue=self._catalogue_changed)
+        values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
+        for number, edge in enumerate(self._base.edges):
+            values |= {f"from{number}": edge.starts, f"to{number}": edge.ends}
+        return (
+            text(sql)
+            .bindparams(**{mark + key: value for key, value in values.items()})
+            .columns(window_id=Integer, kind=Integer, id=String, plays=Integer, listen_time_ms=BigInteger)
+            .cte(self.name + "_changes")
+        )
+
+    @cached_property
+    def _changed(self) -> CTE:
+        """`id`, `plays` and `listen_time_ms`, as they are now, of what has changes and still has listens."""
+        columns = "id", "plays", "listen_time_ms"
+        both = union_all(
+            select(*(self._changes.c[name] for name in columns)),
+            self._stored(*columns).where(rankings.c.id.in_(select(self._changes.c.id))),
+        ).subquery()
+        return (
+            select(
+                both.c.id,
+                cast(func.sum(both.c.plays), Integer).label("plays"),
+                cast(func.sum(both.c.listen_time_ms), BigInteger).label("listen_time_ms"),
+            )
+            .group_by(both.c.id)
+            .having(func.sum(both.c.plays) > 0)
+            .cte(self.name + "_changed")
+        )
+
+    def _stored(self, *columns: str) -> Select[Any]:
+        """The ranking, as it was before the changes."""
+        return select(*(rankings.c[name] for name in columns or ("id", "plays", "listen_time_ms"))).where(
+            rankings.c.window_id == self._base.window_id, rankings.c.kind == self._kind
+        )
+
+    def _rows(self, first: tuple[SortBy, int] | None = None) -> FromClause:
+        """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
+        stored = self._stored()
+        if not self._is_whole:
+            stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
+        if first is not None:
+            by, number = first
+            stored = stored.order_by(_measure(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
+        if self._is_whole:
+            return stored.subquery()
+        rows = stored.subquery()
+        return union_all(select(rows), select(self._changed)).subquery()
+
+    @cached_property
+    def times(self) -> CTE:
+        rows = self._rows()
+        return select(self._public(rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
+
+    @property
+    def counts(self) -> CTE:
+        return self.times
+
+    def times_of(self, rows: CTE) -> CTE:
+        return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
+
+    def page(self, by: SortBy, limit: int, offset: int = 0) -> CTE:
+        rows = self._rows((by, offset + limit))
+        in_order = _measure(rows, by).desc(), byte_order(rows.c.id)
+        # The list's beginning is all that the ranks of a page depend on.
+        first = select(rows).order_by(*in_order).limit(offset + limit).subquery()
+        rank = func.rank().over(order_by=_measure(first, by).desc()).label("rank")
+        return (
+            select(self._public(first.c.id), first.c.plays, first.c.listen_time_ms, rank)
+            .order_by(_measure(first, by).desc(), byte_order(first.c.id))
+            .limit(limit)
+            .offset(offset)
+            .cte(self.name + "_page")
+        )
+
+    def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
+        if not self._is_whole:
+            return super().ranks_of(ids, by)
+        better = rankings.alias()
+        number = (
+            select(func.count() + 1)
+            .where(
+                better.c.window_id == rankings.c.window_id,
+                better.c.kind == rankings.c.kind,
+                _measure(better, by) > _measure(rankings, by),
+            )
+            .scalar_subquery()
+        )
+        own = [f"{id_:010}" for id_ in ids] if self._kind is Kind.LISTENER else list(ids)
+        return self._stored("id", "plays").where(rankings.c.id.in_(own)).with_only_columns(
+            self._public(rankings.c.id), rankings.c.plays, number.label("rank")
+        )  # fmt: skip
+
+    @property
+    def number(self) -> Select[int]:
+        rows = self._size(sizes.c.rows)
+        if self._is_whole:
+            return select(rows)
+        before = (
+            select(func.count())
+            .select_from(rankings)
+            .where(
+                rankings.c.window_id == self._base.window_id,
+                rankings.c.kind == self._kind,
+                rankings.c.id.in_(select(self._changes.c.id)),
+            )
+        )
+        now = select(func.count()).select_from(self._changed)
+        return select(rows + now.scalar_subquery() - before.scalar_subquery())
+
+    def whole(self, by: SortBy) -> Select[int]:
+        whole = self._size(_measure(sizes, by))
+        if self._is_whole:
+            return select(whole)
+        return select(whole + select(total(_measure(self._changes, by))).scalar_subquery())
+
+    def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
+        size = select(column).where(sizes.c.window_id == self._base.window_id, sizes.c.kind == self._kind)
+        return size.scalar_subquery()
+
+    def _public(self, id_: ColumnElement[Any]) -> ColumnElement[Any]:
+        """An id as the platform knows it."""
+        return cast(id_, Integer).label("id") if self._kind is Kind.LISTENER else id_
+
+
+def _measure(rows: Any, by: SortBy) -> ColumnElement[int]:
+    measure: ColumnElement[int] = rows.c.plays if by is SortBy.COUNT else rows.c.listen_time_ms
+    return measure
