@@ -7,6 +7,7 @@ What it deletes from the logs is what that snapshot shows; what other transactio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from time import sleep
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -37,7 +38,10 @@ def the_only_writer(connection: Connection, *, wait: bool = True) -> Iterator[bo
     """
     if wait:
         connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        # Asked again and again: a statement that waits holds a snapshot, and what the other one may be at, CREATE INDEX
+        # CONCURRENTLY, waits for all snapshots. They would wait for each other.
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            sleep(0.2)
     elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
         yield False
         return
