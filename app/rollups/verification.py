@@ -80,11 +80,14 @@ COMPARE_WINDOW = f"""
     ORDER BY kind, id
 """
 
-COMPARE_SIZES = """
-    SELECT s.kind FROM insights.sizes s LEFT JOIN insights.rankings r USING (window_id, kind)
-    WHERE s.window_id = :window_id GROUP BY s.kind, s.rows, s.plays, s.listen_time_ms
+COMPARE_SIZES = f"""
+    SELECT k.kind FROM (VALUES {", ".join(f"({kind:d})" for kind in Kind)}) AS k (kind)
+    LEFT JOIN insights.sizes s ON s.window_id = :window_id AND s.kind = k.kind
+    LEFT JOIN insights.rankings r ON r.window_id = :window_id AND r.kind = k.kind
+    GROUP BY k.kind, s.rows, s.plays, s.listen_time_ms
     HAVING (s.rows, s.plays, s.listen_time_ms)
-        <> (count(r.id), coalesce(sum(r.plays), 0), coalesce(sum(r.listen_time_ms), 0))
+        IS DISTINCT FROM (count(r.id), coalesce(sum(r.plays), 0), coalesce(sum(r.listen_time_ms), 0))
+    ORDER BY k.kind
 """
 
 COMPARE_SLOTS = f"""
