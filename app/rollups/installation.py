@@ -169,6 +169,11 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
         _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         for trigger in triggers():
             connection.exec_driver_sql(trigger)
+        # What was written while a trigger was missing is nowhere noted.
+        connection.exec_driver_sql(
+            "UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'"
+            " WHERE slots_built OR EXISTS (SELECT FROM insights.windows)"
+        )
 
     if not is_complete(connection):
         tell("schema, functions and triggers")
@@ -180,6 +185,11 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
 
     def everything() -> None:
         _lock_platform(connection, "ACCESS EXCLUSIVE")
+        # Whoever reads these will read the platform's tables, too: he is not waited for while those are locked.
+        for table in connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")
+        ).scalars():
+            connection.exec_driver_sql(f"LOCK TABLE insights.{table} IN ACCESS EXCLUSIVE MODE NOWAIT")
         for table in WATCHED:
             for name in ("insert", "update", "delete", "truncate"):
                 connection.exec_driver_sql(f'DROP TRIGGER IF EXISTS {PREFIX}{name} ON "{table}"')
