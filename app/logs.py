@@ -152,6 +152,9 @@ def end(
     )
     _write()
     _unwritten.set(None)
+    # What this thread logs until its next request is nobody's: gunicorn's word on a request that is none, say.
+    _request_id.set(None)
+    _caller.set(None)
 
 
 def start_request() -> None:

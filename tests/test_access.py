@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import create_app, logs
 from app.auth import GUARDED, Access, access_of
 from config import load_settings
 from tests.conftest import SECRET
@@ -185,6 +185,15 @@ def test_the_callers_name_stands_in_each_line_and_no_key_in_any(
     (line,) = lines(capsys)
     assert line.get("caller") is None
     assert not any(key in json.dumps([*logged, line]) for key in [*KEYS.values(), "a wrong key"])
+
+
+def test_what_is_logged_between_requests_is_nobodys(client: FlaskClient, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        client.get(INSIGHT, headers=bearer(KEYS["airflow"]))
+        capsys.readouterr()
+        logs.log.warning("between_requests")
+        (line,) = lines(capsys)
+        assert {"caller", "request_id"} & line.keys() == set()
 
 
 def test_a_hit_is_for_those_with_a_key(client: FlaskClient) -> None:

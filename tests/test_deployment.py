@@ -26,6 +26,7 @@ import yaml
 
 from app import create_app
 from app.extensions import db
+from tests.faults import Valkey
 
 ROOT = Path(__file__).parent.parent
 SERVED_BY = {
@@ -115,6 +116,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             except subprocess.TimeoutExpired:
                 server.process.kill()
                 server.process.wait()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    server = Valkey()
+    yield server
+    server.remove()
 
 
 def wait_until_up(server: Server) -> Server:
@@ -290,6 +298,26 @@ def test_a_worker_shares_no_database_connection_with_the_process_it_was_forked_f
         inherited = db.engine.pool
         post_fork(SimpleNamespace(app=SimpleNamespace(wsgi=lambda: app)), None)
         assert db.engine.pool is not inherited
+
+
+def test_its_workers_count_together_by_key_and_by_the_address_behind_the_proxy(
+    start: Callable[..., Server], database_url: str, valkey: Valkey
+) -> None:
+    settings = {"SQLALCHEMY_DATABASE_URI": database_url, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": valkey.url}
+    settings |= {"RATELIMIT_ENABLED": "true", "RATELIMIT_DEFAULT": "20 per minute", "TRUSTED_PROXIES": "1"}
+    path = "/insights/global/total/listens"
+    server = wait_until_up(start(WEB_CONCURRENCY="2", **settings))
+    for address in ("192.0.2.1", "192.0.2.2"):
+        headers = {"X-Forwarded-For": f"203.0.113.9, {address}"}
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(lambda _, headers=headers: server.get(path, headers), range(40)))
+        counted = [status for status, sent, _ in answers if "RateLimit-Limit" in sent]
+        assert 35 <= len(counted) <= 40  # but for requests that come before the worker has reached Valkey
+        assert counted.count(200) == 20
+        assert all(int(sent["Retry-After"]) in range(1, 61) for status, sent, _ in answers if status == 429)
+    assert server.get("/health", headers)[0] == 200
+    server.stop()
+    assert "Traceback" not in server.log()
 
 
 # --- The image --------------------------------------------------------------------------------------------------------
