@@ -8,7 +8,7 @@ $(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 $(BIN)/bandit --quiet --tests B608 --exclude app/rollups,app/services/rolled_up.py --recursive app
 endef
 
-.PHONY: help run test lint audit fuzz postman postman-check image-check stop clean
+.PHONY: help run test lint audit fuzz bench postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ audit: .venv/installed  ## look for insecure code, and for published advisories 
 
 fuzz: .venv/installed  ## send 10,000 generated requests
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest tests/test_schemathesis.py
+
+bench: .venv/installed  ## measure everything against the targets, on 1 M and 10 M listens (BENCH="--sizes S,M,L")
+	$(BIN)/python -m benchmarks $(BENCH)
 
 postman: .venv/installed  ## write the Postman collection anew, from the OpenAPI document
 	$(BIN)/python -m postman.generate

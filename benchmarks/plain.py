@@ -1,0 +1,165 @@
+"""The same questions, answered by SQL written by hand over the platform's tables alone, beside the service's answers.
+
+The statements are what somebody writes who knows PostgreSQL: they group before they join, and look up names and listen
+times for the rows of the page alone. They run on the database without rollups and without this service's indexes, with
+the server's own settings (parallel workers, compiled plans), on warm memory, and their time has no HTTP in it. A ratio
+counts only where both answers are the same.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple
+
+from benchmarks.client import Client
+from benchmarks.platforms import Platform
+from benchmarks.server import plain
+
+ROUNDS = 20  # of the service, for each of the plain one
+
+BY_TRACK = 'SELECT track_id, count(*) AS plays FROM "History" {where} GROUP BY track_id'
+
+TOP_TRACKS = f"""
+    SELECT t.id, t.name, p.plays, p.plays * t.duration_ms::bigint, p.rank, p.plays / p.whole, p.rows
+    FROM (
+        SELECT *, rank() OVER (ORDER BY plays DESC) AS rank, sum(plays) OVER () AS whole, count(*) OVER () AS rows
+        FROM ({BY_TRACK}) x ORDER BY plays DESC, track_id COLLATE "C" LIMIT 10
+    ) p JOIN "Tracks" t ON t.id = p.track_id ORDER BY p.plays DESC, t.id COLLATE "C"
+"""
+TOP_ARTISTS = f"""
+    SELECT a.id, a.name, p.plays, p.ms, p.rank, p.plays / p.whole, p.rows
+    FROM (
+        SELECT *, rank() OVER (ORDER BY plays DESC) AS rank, sum(plays) OVER () AS whole, count(*) OVER () AS rows
+        FROM (
+            SELECT c.artist_id, sum(x.plays)::bigint AS plays, sum(x.plays * t.duration_ms::bigint)::bigint AS ms
+            FROM ({BY_TRACK}) x JOIN "Tracks" t ON t.id = x.track_id JOIN "ArtistTracks" c ON c.track_id = x.track_id
+            GROUP BY c.artist_id
+        ) y ORDER BY plays DESC, artist_id COLLATE "C" LIMIT 10
+    ) p JOIN "Artists" a ON a.id = p.artist_id ORDER BY p.plays DESC, a.id COLLATE "C"
+"""
+TOP_LISTENERS = """
+    SELECT u.id, u.username, p.plays, x.ms, p.rank, p.plays / p.whole, p.rows
+    FROM (
+        SELECT user_id, count(*) AS plays, rank() OVER (ORDER BY count(*) DESC) AS rank,
+            sum(count(*)) OVER () AS whole, count(*) OVER () AS rows
+        FROM "History" GROUP BY user_id ORDER BY plays DESC, user_id LIMIT 10
+    ) p JOIN "Users" u ON u.id = p.user_id CROSS JOIN LATERAL (
+        SELECT sum(t.duration_ms)::bigint AS ms FROM "History" h JOIN "Tracks" t ON t.id = h.track_id
+        WHERE h.user_id = p.user_id
+    ) x ORDER BY p.plays DESC, u.id
+"""
+CLOCK = """
+    SELECT extract(isodow FROM h.played_at)::int, extract(hour FROM h.played_at)::int,
+        count(*), sum(t.duration_ms)::bigint
+    FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class PlainQuestion:
+    """A question over all time: what the service is asked, and the statement with the same answer."""
+
+    name: str
+    path: str
+    statement: str
+
+
+class Comparison(NamedTuple):
+    """The median times of both, in ms, and whether the answers are the same."""
+
+    plain_ms: float
+    service_ms: float
+    same: bool
+
+
+QUESTIONS = (
+    PlainQuestion("top tracks", "/insights/global/top/tracks", TOP_TRACKS.format(where="")),
+    PlainQuestion("top artists", "/insights/global/top/artists", TOP_ARTISTS.format(where="")),
+    PlainQuestion("top listeners", "/insights/global/top/listeners", TOP_LISTENERS),
+    PlainQuestion("total listens", "/insights/global/total/listens", 'SELECT count(*) FROM "History"'),
+    PlainQuestion(
+        "listen time",
+        "/insights/global/total/listen-time",
+        'SELECT sum(t.duration_ms)::bigint FROM "History" h JOIN "Tracks" t ON t.id = h.track_id',
+    ),
+    PlainQuestion(
+        "distinct tracks",
+        "/insights/global/distinct/tracks",
+        'SELECT count(*) FROM (SELECT DISTINCT track_id FROM "History") x',
+    ),
+    PlainQuestion(
+        "distinct artists",
+        "/insights/global/distinct/artists",
+        'SELECT count(*) FROM (SELECT DISTINCT artist_id FROM "ArtistTracks"'
+        ' WHERE track_id IN (SELECT track_id FROM "History")) x',
+    ),
+    PlainQuestion(
+        "distinct listeners",
+        "/insights/global/distinct/listeners",
+        'SELECT count(*) FROM (SELECT DISTINCT user_id FROM "History") x',
+    ),
+    PlainQuestion("clock", "/insights/global/clock", CLOCK),
+    PlainQuestion(
+        "top tracks of a typical user",
+        "/insights/top/tracks/{typical}",
+        TOP_TRACKS.format(where="WHERE user_id = {typical}"),
+    ),
+    PlainQuestion(
+        "top tracks of the heaviest user",
+        "/insights/top/tracks/{heaviest}",
+        TOP_TRACKS.format(where="WHERE user_id = {heaviest}"),
+    ),
+    PlainQuestion(
+        "top artists of the heaviest user",
+        "/insights/top/artists/{heaviest}",
+        TOP_ARTISTS.format(where="WHERE user_id = {heaviest}"),
+    ),
+)
+
+
+def compare(platform: Platform, port: int, rounds: int, seconds: float) -> Iterator[tuple[PlainQuestion, Comparison]]:
+    """Both times of each question: the plain one `rounds` times or for about `seconds`, the service's in between."""
+    ids = platform.sample.ids(0)
+    with Client(port) as client, platform.bare.connect() as connection:
+        for question in QUESTIONS:
+            path, statement = question.path.format(**ids), question.statement.format(**ids)
+            rows = plain(connection, statement)  # to warm up, as the service's first answer
+            same = _of_answer(json.loads(client.get(path).body)) == _of_rows(rows)
+            by_hand: list[float] = []
+            served: list[float] = []
+            while len(by_hand) < rounds and (not by_hand or sum(by_hand) < 1000 * seconds):
+                started = time.perf_counter()
+                plain(connection, statement)
+                by_hand.append((time.perf_counter() - started) * 1000)
+                served += (client.get(path).ms for _ in range(ROUNDS))
+            yield question, Comparison(round(median(by_hand), 3), round(median(served), 3), same)
+
+
+def _of_answer(answer: Any) -> Any:
+    """What is compared of the service's answer: a number; id, count, listen time and rank; a table."""
+    if isinstance(answer, dict):
+        return sorted(
+            (day + 1, hour, count, answer["listen_time_ms"][day][hour])
+            for day, counts in enumerate(answer["count"])
+            for hour, count in enumerate(counts)
+            if count
+        )
+    if isinstance(answer, list):
+        return [
+            (next(row[id_] for id_ in ("user_id", "track_id", "artist_id") if id_ in row),
+             row["count"], row["listen_time_ms"], row["rank"])
+            for row in answer
+        ]  # fmt: skip
+    return answer
+
+
+def _of_rows(rows: Iterable[tuple[Any, ...]]) -> Any:
+    """The same of the plain statement's rows."""
+    found = list(rows)
+    if len(found[0]) == 1:
+        return found[0][0]
+    if len(found[0]) == 4:
+        return sorted(found)
+    return [(id_, int(plays), int(ms), rank) for id_, _, plays, ms, rank, *_ in found]

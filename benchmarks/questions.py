@@ -1,0 +1,133 @@
+"""What is asked: every insight, of everyone and of users of every size, in every kind of window."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+
+LISTS = ("top/tracks", "top/artists", "top/primary-artists", "top/genres")
+NUMBERS = (
+    "total/listens",
+    "total/listen-time",
+    "distinct/tracks",
+    "distinct/artists",
+    "distinct/primary-artists",
+    "distinct/genres",
+)
+GLOBAL_LISTS = (*LISTS, "top/listeners")
+GLOBAL_NUMBERS = (*NUMBERS, "distinct/listeners")
+DISCOVERIES = ("discoveries/tracks", "discoveries/artists")
+PAGES = ("summary", "activity", "clock", "features")
+USER_PAGES = (*PAGES, "streaks", "sessions")
+
+CALENDAR = ("today", "yesterday",
+            *(f"{which}_{unit}" for unit in ("week", "month", "quarter", "half_year", "year")
+              for which in ("this", "last")))  # fmt: skip
+DAYS = ("7d", "30d", "90d", "365d")
+RANGES = ("all_time", *CALENDAR, *DAYS)
+FEW = ("all_time", "last_year", "this_month", "30d")
+
+PARAMETERS = (
+    "?by=listen_time",
+    "?range=30d&by=listen_time",
+    "?limit=100&offset=900",
+    "?range=this_month&compare=previous",
+    "?range=last_year&compare=previous&limit=100",
+)
+
+# West and east, and where clocks are not a whole number of hours from UTC.
+ZONES = ("America/Los_Angeles", "Europe/Paris", "Asia/Kathmandu")
+CLOCKS = ("UTC", *ZONES, "Australia/Lord_Howe")
+
+GROUPS = {
+    "health": "/health, for comparison",
+    "everyone": "everyone: lists, totals, distincts; all time, calendar ranges, 7/30/90/365d; UTC",
+    "typical": "a typical user: the same",
+    "heaviest": "the heaviest user: every measure",
+    "zones": "everyone: lists in other time zones",
+    "spans": "everyone: lists, any from/to over a year",
+    "patterns": "everyone: clock and activity over all time, in five time zones",
+    "discoveries": "everyone and a typical user: discoveries",
+    "others": "everyone and a typical user: all other measures",
+    "groups": "twenty users: lists and pages",
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request of a group; ids stand in the path as placeholders, `{typical}` among them."""
+
+    group: str
+    path: str
+
+
+def questions(end: datetime, *, quick: bool) -> list[Question]:
+    """All questions to a platform whose last listen is at `end`, or with `quick` every kind of them."""
+    few, ranges = (FEW[-1:], FEW[-2:]) if quick else (FEW, RANGES)
+    zones, clocks = (ZONES[-1:], CLOCKS[-1:]) if quick else (ZONES, CLOCKS)
+    found: dict[str, Iterable[str]] = {
+        "health": ["/health"],
+        "everyone": _lists_and_numbers("/insights/global/{}", GLOBAL_LISTS, GLOBAL_NUMBERS, ranges, quick=quick),
+        "typical": _lists_and_numbers("/insights/{}/{{typical}}", LISTS, NUMBERS, ranges, quick=quick),
+        "heaviest": _measures("{heaviest}", end, (*LISTS, *NUMBERS, *DISCOVERIES, *USER_PAGES), few, zones[-1]),
+        "zones": (
+            f"/insights/global/{list_}?range={range}&tz={tz}"
+            for list_, range, tz in product(GLOBAL_LISTS, ranges[1:], zones)
+        ),
+        "spans": (
+            f"/insights/global/{list_}?from={start}&to={to}"
+            for list_, (start, to) in product(GLOBAL_LISTS, list(_spans(end))[: 1 if quick else None])
+        ),
+        "patterns": (
+            f"/insights/global/{page}tz={tz}"
+            for page, tz in product(("clock?", "activity?", "activity?bucket=day&"), clocks)
+        ),
+        "discoveries": (
+            path.format(insight) + f"?range={range}"
+            for path, insight, range in product(
+                ("/insights/global/{}", "/insights/{}/{{typical}}"), DISCOVERIES, few
+            )
+        ),
+        "others": [
+            *(f"/insights/global/{page}?range={range}" for page, range in product(PAGES, few)),
+            *(f"/insights/tracks/{{track}}?range={range}" for range in few),
+            *(f"/insights/artists/{{artist}}?range={range}" for range in few),
+            *_measures("{typical}", end, USER_PAGES, few, zones[-1]),
+        ],
+        "groups": (
+            f"/insights/global/{insight}?users={','.join(map(str, range(2, 22)))}"
+            for insight in ((*LISTS[:1], *PAGES[:1]) if quick else (*GLOBAL_LISTS, *GLOBAL_NUMBERS, *PAGES))
+        ),
+    }  # fmt: skip
+    return [Question(group, path) for group, paths in found.items() for path in paths]
+
+
+def _lists_and_numbers(
+    path: str, lists: Iterable[str], numbers: Iterable[str], ranges: Iterable[str], *, quick: bool
+) -> Iterator[str]:
+    for insight, range in product((*lists, *numbers), ranges):
+        yield path.format(insight) + f"?range={range}"
+    for list_, query in product(lists, PARAMETERS[-1:] if quick else PARAMETERS):
+        yield path.format(list_) + query
+
+
+def _measures(user: str, end: datetime, measures: Iterable[str], ranges: Iterable[str], tz: str) -> Iterator[str]:
+    """Measures of a user, and those that have paths or parameters of their own."""
+    for measure, range in product(measures, ranges):
+        yield f"/insights/{measure}/{user}?range={range}"
+    for measure in measures:
+        yield f"/insights/{measure}/{user}?range=this_year&tz={tz}"
+    yield f"/insights/history/{user}"
+    yield f"/insights/history/{user}?before={end - timedelta(days=400):%Y-%m-%d}&limit=100"
+    yield f"/insights/on-this-day/{user}?tz={tz}"
+    yield f"/insights/wrapped/{user}/{end.year - 1}"
+    yield f"/insights/wrapped/{user}/{end.year}?tz={tz}"
+    yield from (f"/insights/compare/{user}/{{other}}?range={range}" for range in ranges)
+
+
+def _spans(end: datetime) -> Iterator[tuple[str, str]]:
+    """Spans of a year and more that begin and end anywhere."""
+    for days, before in ((365, 0.3), (400, 100.7), (540, 300.2), (800, 20.9), (1000, 60.4)):
+        to = end - timedelta(days=before, seconds=1234)
+        start = to - timedelta(days=days, hours=7, seconds=17)
+        yield f"{start.isoformat(timespec='seconds')}Z", f"{to.isoformat(timespec='seconds')}Z"

@@ -1,0 +1,261 @@
+"""The report: results as JSON, as Markdown tables and as a chart, and the table of targets in the README.
+
+python -m benchmarks.report      writes the last three anew from docs/benchmarks/results.json
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.chart import chart
+from benchmarks.questions import GROUPS
+from benchmarks.service import ROOT
+from benchmarks.targets import LIMITS, Row, growth, largest, megabytes, million, milliseconds, rows, smallest, times
+
+FOLDER = ROOT / "docs" / "benchmarks"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- make bench writes to here -->\n"
+
+Results = dict[str, Any]
+
+
+def write(results: Results, folder: Path = FOLDER) -> None:
+    """Write `results.json`, `README.md` and `chart.svg`; and the project's README where the folder is the project's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(to_json(results))
+    render(results, folder)
+
+
+def render(results: Results, folder: Path = FOLDER) -> None:
+    """Write everything but the JSON."""
+    (folder / "README.md").write_text(markdown(results))
+    (folder / "chart.svg").write_text(chart(results))
+    if folder == FOLDER:
+        README.write_text(with_table(README.read_text(), results))
+
+
+def to_json(results: Results) -> str:
+    """The results, with a line for each question."""
+    text = json.dumps(results, indent=1, ensure_ascii=False)
+    for group in results["latency"]:
+        for question in group["questions"]:
+            line = json.dumps(question, ensure_ascii=False)
+            text = text.replace(_indented(question, 4), line, 1)
+    return text + "\n"
+
+
+def _indented(value: Any, depth: int) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False).replace("\n", "\n" + " " * depth)
+
+
+def with_table(readme: str, results: Results) -> str:
+    """The project's README with the table of targets between its marks."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{targets_table(rows(results))}{END}{after}"
+
+
+def targets_table(targets: list[Row]) -> str:
+    return _table(
+        ("what", "target", "measured", ""),
+        ((row.what, row.target, row.measured, row.verdict if row.met else f"**{row.verdict}**") for row in targets),
+    )
+
+
+def markdown(results: Results) -> str:
+    """The whole report."""
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            "Written by `make bench`; the numbers behind it are in [results.json](results.json).",
+            "",
+            _circumstances(results),
+            "",
+            "![The plain aggregate and the service, and the answers' times by size](chart.svg)",
+            "",
+            "## Targets",
+            "",
+            f"On {million(results['platforms'][largest(results)]['listens'])} listens, uncached, over HTTP. A group of "
+            "questions meets its target where each of its questions does.",
+            "",
+            targets_table(rows(results)),
+            "## Answers",
+            "",
+            "Of all requests of a group, and of its slowest question; statements and buffers (8 kB) are the most that "
+            "a question takes.",
+            "",
+            _groups(results),
+            "## The slowest questions",
+            "",
+            _slowest(results),
+            *_growth(results),
+            "## Against plain aggregates over the live tables",
+            "",
+            "The same question, answered by SQL written by hand, on a copy of the database without rollups and without "
+            "this service's indexes, in the same minutes; the service's time has HTTP in it.",
+            "",
+            _plain(results),
+            "## Cached",
+            "",
+            _cached(results),
+            "## Writing",
+            "",
+            "Listens per second into a database without and with the rollups, by turns, while the service folds.",
+            "",
+            _writing(results),
+            "## Building, and what it takes",
+            "",
+            _building(results),
+        ]
+    )
+
+
+def _circumstances(results: Results) -> str:
+    machine, server = results["machine"], results["postgresql"]
+    settings = ", ".join(f"`{name}` {value}" for name, value in server.items() if name != "server_version")
+    return (
+        f"{results['made_at'][:10]}: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; "
+        f"load {machine['load_at_start']} at the start and {machine['load_at_end']} at the end. "
+        f"PostgreSQL {server['server_version'].split()[0]} ({settings}), Python {machine['python']}, one gunicorn "
+        "worker, client and server on this machine."
+    )
+
+
+def _groups(results: Results) -> str:
+    size = largest(results)
+
+    def most(group: Results, of: str) -> str:
+        return f"{max(question[of][size] for question in group['questions']):,}"
+
+    return _table(
+        ("questions", "number", "p50", "p95", "p99", "slowest p50", "slowest p99", "statements", "buffers"),
+        (
+            (
+                GROUPS[group["group"]],
+                str(len(group["questions"])),
+                *(milliseconds(group["times"][size][name]) for name in ("p50", "p95", "p99")),
+                *(
+                    milliseconds(max(question["times"][size][name] for question in group["questions"]))
+                    for name in ("p50", "p99")
+                ),
+                most(group, "statements"),
+                most(group, "buffers"),
+            )
+            for group in results["latency"]
+        ),
+    )
+
+
+def _slowest(results: Results, number: int = 5) -> str:
+    size = largest(results)
+    lines = []
+    for group in results["latency"]:
+        questions = sorted(group["questions"], key=lambda question: -question["times"][size]["p50"])
+        for question in questions[:number] if group["group"] != "health" else ():
+            took = question["times"][size]
+            lines.append(
+                (
+                    f"`{question['path']}`",
+                    *(milliseconds(took[name]) for name in ("p50", "p95", "p99")),
+                    str(took["number"]),
+                    str(question["statements"][size]),
+                    f"{question['buffers'][size]:,}",
+                )
+            )
+    return _table(("question", "p50", "p95", "p99", "requests", "statements", "buffers"), lines)
+
+
+def _growth(results: Results, number: int = 10) -> list[str]:
+    if smallest(results) == largest(results):
+        return []
+    found = growth(results)
+    head = (
+        f"The p50 of {len(found)} questions in {len(LIMITS)} groups, {smallest(results)} to {largest(results)}, asked "
+        "by turns. Those that grow most:"
+    )
+    lines = [(f"`{path}`", times(factor)) for factor, path in reversed(found[-number:])]
+    return ["## Growth", "", head, "", _table(("question", "growth"), lines)]
+
+
+def _plain(results: Results) -> str:
+    return _table(
+        ("question", "plain aggregate", "service", "ratio", "same answer"),
+        (
+            (
+                one["name"],
+                milliseconds(one["plain_ms"]),
+                milliseconds(one["service_ms"]),
+                times(one["plain_ms"] / one["service_ms"]),
+                "yes" if one["same"] else "**no**",
+            )
+            for one in results["plain"]
+        ),
+    )
+
+
+def _cached(results: Results) -> str:
+    lines = []
+    for name, one in results["hits"].items():
+        took = [milliseconds(one["times"][percentile]) for percentile in ("p50", "p95", "p99")]
+        rate = "wrk is not installed" if one["per_second"] is None else f"{one['per_second']:,.0f}"
+        lines.append((name, *took, rate))
+    table = _table(("cached hits", "p50", "p95", "p99", "a second, of 8 connections"), lines)
+    seconds = results["cold_start_seconds"]
+    return f"{table}\nFrom the start of gunicorn to its first answer to an insight: {seconds:.2f} s.\n"
+
+
+def _writing(results: Results) -> str:
+    return _table(
+        ("load", "without", "with rollups", "kept", "deadlocks"),
+        (
+            (name, f"{one['without']:,.0f}", f"{one['with_rollups']:,.0f}", f"{one['kept']:.0%}", str(one["deadlocks"]))
+            for name, one in results["writing"].items()
+        ),
+    )
+
+
+def _building(results: Results) -> str:
+    lines = []
+    for size, one in results["platforms"].items():
+        disk = one["disk"]
+        lines.append(
+            (
+                f"{size}, {million(one['listens'])} listens",
+                f"{one['build']['seconds']:.1f} s",
+                megabytes(disk["added"]),
+                megabytes(disk["history"]),
+                times(disk["added"] / disk["history"]),
+            )
+        )
+    parts = results["platforms"][largest(results)]
+    return "\n".join(
+        [
+            _table(("size", "build", "rollups and indexes", '"History" with its index', "ratio"), lines),
+            f"The longest parts of the build for {largest(results)}:",
+            "",
+            _table(("part", "seconds"), [(name, f"{took:.1f}") for name, took in _most(parts["build"]["parts"])]),
+            "The largest parts on the disk:",
+            "",
+            _table(
+                ("table or index", "size"), [(name, megabytes(took)) for name, took in _most(parts["disk"]["parts"])]
+            ),
+        ]
+    )
+
+
+def _most(parts: dict[str, Any], number: int = 8) -> list[tuple[str, Any]]:
+    return sorted(parts.items(), key=lambda part: -part[1])[:number]
+
+
+def _table(head: tuple[str, ...], lines: Any) -> str:
+    ruled = [head, tuple("---" for _ in head), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in ruled)
+
+
+def main() -> None:
+    render(json.loads((FOLDER / "results.json").read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What writers keep of their rate where the rollups are: listens per second, with and without them, by turns.
+
+Listens are written as songswap-airflow's loader does: in batches of one INSERT … ON CONFLICT DO NOTHING, committed one
+by one. The service runs on the database meanwhile, and folds in what is written.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+import psycopg2
+from sqlalchemy import Engine, make_url, text
+
+from benchmarks.platforms import Platform
+from benchmarks.server import url_of
+
+INSERT = 'INSERT INTO "History" (user_id, played_at, track_id) VALUES {} ON CONFLICT DO NOTHING'
+POPULAR = 20  # tracks that many writers write about at once
+
+
+@dataclass(frozen=True)
+class Load:
+    """So many writers at once, each with so many batches of so many listens; of popular tracks alone, or of any."""
+
+    name: str
+    writers: int
+    batches: int
+    batch: int
+    popular: bool = False
+
+    def shortened(self, part: float) -> "Load":
+        """The same with a part of the batches."""
+        return replace(self, batches=round(self.batches * part))
+
+
+LOADS = (
+    Load("batches of 50", 1, 200, 50),
+    Load("batches of 1,000", 1, 20, 1000),
+    Load("8 writers at once, batches of 50, popular tracks", 8, 40, 50, popular=True),
+)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Listens per second, medians; `kept` is the median of the ratios of neighbouring rounds."""
+
+    without: float
+    with_rollups: float
+    kept: float
+    deadlocks: int
+
+
+def measure(platform: Platform, load: Load, rounds: int) -> Rates:
+    """The rates of a load on both databases of a platform, after a round to warm up."""
+    chance = random.Random(load.name)
+    before = _deadlocks(platform.rolled_up)
+    rates: dict[Engine, list[float]] = {platform.bare: [], platform.rolled_up: []}
+    failed = 0
+    for turn in range(rounds + 1):
+        statements = _statements(platform, load, chance)
+        # Who begins, changes: what the other has left to be written to disk slows down the second.
+        for engine in sorted(rates, key=lambda engine: (engine is platform.bare) == bool(turn % 2)):
+            rate, errors = _rate(engine, load, statements)
+            failed += errors
+            if turn:
+                rates[engine].append(rate)
+    kept = median(own / bare for own, bare in zip(rates[platform.rolled_up], rates[platform.bare], strict=True))
+    deadlocks = max(failed, _deadlocks(platform.rolled_up) - before)
+    return Rates(
+        _rounded(median(rates[platform.bare])), _rounded(median(rates[platform.rolled_up])), _rounded(kept), deadlocks
+    )
+
+
+def _rate(engine: Engine, load: Load, statements: Sequence[Sequence[str]]) -> tuple[float, int]:
+    """Listens per second, and how many batches fell to a deadlock."""
+    dsn = make_url(url_of(engine)).set(drivername="postgresql").render_as_string(hide_password=False)
+    connections = [psycopg2.connect(dsn) for _ in statements]
+
+    def write(connection: Any, own: Sequence[str]) -> int:
+        deadlocks = 0
+        for statement in own:
+            try:
+                with connection, connection.cursor() as cursor:  # a transaction
+                    cursor.execute(statement)
+            except psycopg2.errors.DeadlockDetected:
+                deadlocks += 1
+        return deadlocks
+
+    with ThreadPoolExecutor(len(connections)) as writers:
+        started = time.perf_counter()
+        deadlocks = sum(writers.map(write, connections, statements))
+        seconds = time.perf_counter() - started
+    for connection in connections:
+        connection.close()
+    return load.writers * load.batches * load.batch / seconds, deadlocks
+
+
+def _statements(platform: Platform, load: Load, chance: random.Random) -> list[list[str]]:
+    """Each writer's batches, all different: batches of 50 are one user's, larger ones of one user after another."""
+    with platform.bare.connect() as connection:
+        users = connection.scalar(text('SELECT count(*) FROM "Users"')) or 0
+        tracks = connection.scalar(text('SELECT count(*) FROM "Tracks"')) or 0
+        popular = connection.scalars(
+            text('SELECT track_id FROM "History" GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT :number'),
+            {"number": POPULAR},
+        ).all() if load.popular else []  # fmt: skip
+
+    def rows() -> Iterator[str]:
+        for page in range(load.batch // 50):
+            user = chance.randint(1, users)
+            # No two listens of a run have one instant: none is a duplicate.
+            start = platform.end - timedelta(microseconds=chance.randrange(3_600_000_000))
+            for play in range(50):
+                track = chance.choice(popular) if popular else f"track{int(tracks * chance.random() ** 3):017x}"
+                yield f"({user}, '{start - timedelta(microseconds=page + 1000 * play)}', '{track}')"
+
+    return [[INSERT.format(", ".join(rows())) for _ in range(load.batches)] for _ in range(load.writers)]
+
+
+def _deadlocks(engine: Engine) -> int:
+    with engine.connect() as connection:
+        number = connection.scalar(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
+    return int(number or 0)
+
+
+def _rounded(rate: float) -> float:
+    """A rate without digits that mean nothing."""
+    return float(f"{rate:.4g}")
