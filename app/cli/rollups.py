@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.rollups import installation
-from app.rollups.building import build, describe, start_anew
+from app.rollups.building import build_at_once, describe, start_anew
 from app.rollups.connections import direct_engine
 from app.rollups.folding import fold, snapshot, the_only_writer
 from app.rollups.spans import Span
@@ -66,7 +66,7 @@ def install() -> None:
         if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
                                       " FROM insights.state")):  # fmt: skip
             start_anew(connection)
-        build(connection, _now, tell)
+        build_at_once(connection, _now, tell)
     click.echo("The rollups are installed.")
 
 
@@ -80,7 +80,7 @@ def rebuild(resume: bool) -> None:
         if not resume:
             tell("forgetting what there is")
             start_anew(connection)
-        build(connection, _now, tell)
+        build_at_once(connection, _now, tell)
     click.echo("The rollups are built.")
 
 

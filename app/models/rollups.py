@@ -65,3 +65,12 @@ slots = Table(
     Column("plays", Integer),
     Column("listen_time_ms", BigInteger),
 )
+
+# When a track or a primary artist was first listened to, by anyone.
+firsts = Table(
+    "firsts",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("id", String(120), primary_key=True),
+    Column("played_at", DateTime),
+)

@@ -1,9 +1,9 @@
 """Building the rollups from the live tables, part by part, while the platform keeps writing.
 
-Each part (the slots, then the rankings of one window after another) is built in a transaction of its own, which first
-folds what the logs hold: so the part is that snapshot's, and every later change is in the logs. A build that is broken
-off has lost one part at most, and goes on from there. Questions that a missing part would answer are answered from the
-live tables.
+Each part (the slots, the first listens, then the rankings of one window after another) is built in a transaction of its
+own, which first folds what the logs hold: so the part is that snapshot's, and every later change is in the logs. A
+build that is broken off has lost one part at most, and goes on from there. Questions that a missing part would answer
+are answered from the live tables.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from app.rollups.folding import build_slots, build_window, drop_windows, fold, missing_windows, snapshot
+from app.rollups.folding import build_firsts, build_slots, build_window, drop_windows, fold, missing_windows, snapshot
 from app.rollups.spans import Span, kept
+
+TABLES = "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts"
 
 
 def start_anew(connection: Connection) -> None:
@@ -20,10 +22,13 @@ def start_anew(connection: Connection) -> None:
     with snapshot(connection):
         drop_windows(connection, ())
         connection.execute(text("DELETE FROM insights.slots"))
+        connection.execute(text("DELETE FROM insights.firsts"))
         for log in ("listen_changes", "credit_changes", "genre_changes", "duration_changes", "truncations"):
             connection.execute(text(f"DELETE FROM insights.{log}"))
-        connection.execute(text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false"))
-    connection.exec_driver_sql("VACUUM insights.rankings, insights.sizes, insights.windows, insights.slots")
+        connection.execute(
+            text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false, firsts_built = false")
+        )
+    connection.exec_driver_sql(f"VACUUM {TABLES}")
 
 
 def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
@@ -36,6 +41,11 @@ def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[s
         with snapshot(connection):
             fold(connection)
             build_slots(connection)
+    if not connection.scalar(text("SELECT firsts_built FROM insights.state")):
+        tell("first listens")
+        with snapshot(connection):
+            fold(connection)
+            build_firsts(connection)
     while missing := missing_windows(connection, now()):
         tell(f"window {describe(missing[0])}, {len(missing)} to go")
         with snapshot(connection):
@@ -43,7 +53,28 @@ def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[s
             build_window(connection, missing[0])
     with snapshot(connection):
         drop_windows(connection, kept(now()))
-    connection.exec_driver_sql("ANALYZE insights.rankings, insights.sizes, insights.windows, insights.slots")
+    connection.exec_driver_sql(f"ANALYZE {TABLES}")
+
+
+# The indexes of rankings that hold the order of lists.
+ORDERS = {
+    "rankings_by_plays": '(window_id, kind, plays DESC, id COLLATE "C")',
+    "rankings_by_listen_time": '(window_id, kind, listen_time_ms DESC, id COLLATE "C")',
+}
+
+
+def build_at_once(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
+    """`build`, for the tables' owner: where no window is built yet, the indexes are made last.
+
+    That takes half the time, and half the space, of indexes that are filled row by row.
+    """
+    if not connection.scalar(text("SELECT EXISTS (SELECT FROM insights.windows)")):
+        for name in ORDERS:
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS insights.{name}")
+    build(connection, now, tell)
+    for name, columns in ORDERS.items():
+        tell(f"index {name}")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.rankings {columns}")
 
 
 def describe(span: Span) -> str:

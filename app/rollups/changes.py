@@ -108,6 +108,40 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     """
 
 
+def first_changes(kind: Kind) -> str:
+    """`id` and `played_at` of the tracks, or the primary artists, whose first listen may be another one now.
+
+    `played_at` is null where none is left. A listen that came can only be earlier than the first one; after one that
+    went, the live listens of the track tell.
+    """
+    tracks = f"""
+        WITH touched AS (
+            SELECT track_id, min(played_at) FILTER (WHERE change > 0) AS came, bool_or(change < 0) AS lost
+            FROM insights.listen_changes GROUP BY track_id
+        ), tracks AS MATERIALIZED (
+            SELECT t.track_id, CASE WHEN t.lost
+                THEN (SELECT min(h.played_at) FROM "History" h WHERE h.track_id = t.track_id)
+                ELSE least(f.played_at, t.came) END AS played_at
+            FROM touched t LEFT JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = t.track_id
+        )
+    """
+    if kind is Kind.TRACK:
+        return f"{tracks} SELECT CAST(track_id AS varchar(120)) AS id, played_at FROM tracks"
+    return f"""
+        {tracks}, artists AS (
+            SELECT c.artist_id FROM "ArtistTracks" c JOIN touched USING (track_id) WHERE c.is_primary
+            UNION SELECT artist_id FROM insights.credit_changes
+        )
+        SELECT CAST(a.artist_id AS varchar(120)) AS id,
+            min(CASE WHEN t.track_id IS NULL THEN f.played_at ELSE t.played_at END) AS played_at
+        FROM artists a
+        LEFT JOIN "ArtistTracks" c ON c.artist_id = a.artist_id AND c.is_primary
+        LEFT JOIN tracks t ON t.track_id = c.track_id
+        LEFT JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = c.track_id
+        GROUP BY a.artist_id
+    """
+
+
 def _counted(plays: str, meaning: str, sign: int, where: str = "") -> str:
     return (
         f"SELECT p.window_id, m.kind, m.id, {sign} * p.plays AS plays,"

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import SLOT, during, listener_id, ranking_changes, slot_changes
+from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
 from app.rollups.spans import Span, kept
 
 LOCK = 7_305_170_311  # of all advisory locks in a database, ours
@@ -78,6 +78,10 @@ def fold(connection: Connection) -> int:
     if connection.scalar(text("SELECT slots_built FROM insights.state")):
         connection.execute(text(_add_to_slots(catalogue=catalogue)))
         connection.execute(text("DELETE FROM insights.slots WHERE plays = 0"))
+    if connection.scalar(text("SELECT firsts_built FROM insights.state")):
+        # Artists first: what theirs are is told from the tracks' as they were.
+        for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
+            connection.execute(text(_set_firsts(kind)))
     return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
 
 
@@ -116,6 +120,20 @@ def _add_to_slots(*, catalogue: bool) -> str:
         SELECT slot, plays, listen_time_ms FROM ({slot_changes(ALL_TIME, catalogue=catalogue)}) c
         ON CONFLICT (slot) DO UPDATE
         SET plays = s.plays + excluded.plays, listen_time_ms = s.listen_time_ms + excluded.listen_time_ms
+    """
+
+
+def _set_firsts(kind: Kind) -> str:
+    return f"""
+        WITH changes AS MATERIALIZED ({first_changes(kind)}),
+        gone AS (
+            DELETE FROM insights.firsts f USING changes c
+            WHERE f.kind = {kind:d} AND f.id = c.id AND c.played_at IS NULL
+        )
+        INSERT INTO insights.firsts AS f (kind, id, played_at)
+        SELECT {kind:d}, id, played_at FROM changes WHERE played_at IS NOT NULL
+        ON CONFLICT (kind, id) DO UPDATE SET played_at = excluded.played_at
+        WHERE f.played_at <> excluded.played_at
     """
 
 
@@ -187,6 +205,25 @@ def build_slots(connection: Connection) -> None:
     """Count all slots, in the transaction that is open, in which `fold` has emptied the logs."""
     connection.execute(text(COUNT_SLOTS))
     connection.execute(text("UPDATE insights.state SET slots_built = true"))
+
+
+def build_firsts(connection: Connection) -> None:
+    """Find all first listens, in the transaction that is open, in which `fold` has emptied the logs."""
+    connection.execute(text(FIND_FIRSTS))
+    connection.execute(text(FIND_FIRSTS_OF_ARTISTS))
+    connection.execute(text("UPDATE insights.state SET firsts_built = true"))
+
+
+FIND_FIRSTS = f"""
+    INSERT INTO insights.firsts (kind, id, played_at)
+    SELECT {Kind.TRACK:d}, track_id, min(played_at) FROM "History" GROUP BY track_id
+"""
+FIND_FIRSTS_OF_ARTISTS = f"""
+    INSERT INTO insights.firsts (kind, id, played_at)
+    SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, min(f.played_at)
+    FROM insights.firsts f JOIN "ArtistTracks" c ON c.track_id = f.id AND c.is_primary
+    WHERE f.kind = {Kind.TRACK:d} GROUP BY c.artist_id
+"""
 
 
 def drop_windows(connection: Connection, spans: Any) -> None:

@@ -1,7 +1,7 @@
 """What an operator installs beside the platform's tables, and takes away again without a trace.
 
 The schema `insights` with its tables (by Alembic, from `migrations/`), the functions and triggers that note each
-change, and two indexes on "History". The triggers' functions run with the rights of whoever installs them, so that a
+change, and three indexes. The triggers' functions run with the rights of whoever installs them, so that a
 loader needs none on `insights`.
 """
 
@@ -18,8 +18,13 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 PREFIX = "songswap_insights_"
 CHANNEL = "songswap_insights"
 
-# "History" by time for the edges of windows, and by track for the pages of tracks and corrections of the catalogue.
-INDEXES = {"songswap_insights_played_at": "played_at", "songswap_insights_track_id": "track_id"}
+# "History" by time for the edges of windows, and by track for the pages of tracks and corrections of the catalogue; the
+# credits by artist for the pages of artists.
+INDEXES = {
+    "songswap_insights_played_at": '"History" (played_at)',
+    "songswap_insights_track_id": '"History" (track_id)',
+    "songswap_insights_artist_id": '"ArtistTracks" (artist_id)',
+}
 
 # The most users whose ids one announcement names: its 8,000 bytes hold 727 ids of ten digits.
 MOST_USERS = 500
@@ -155,8 +160,8 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
 
     Raises OperationalError where the platform's tables stay locked by others.
     """
-    for name, column in INDEXES.items():
-        _build_index(connection, name, column, tell)
+    for name, columns in INDEXES.items():
+        _build_index(connection, name, columns, tell)
 
     def everything() -> None:
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
@@ -250,7 +255,7 @@ def _with_short_locks(connection: Connection, change: Callable[[], None]) -> Non
             raise
 
 
-def _build_index(connection: Connection, name: str, column: str, tell: Callable[[str], None]) -> None:
+def _build_index(connection: Connection, name: str, columns: str, tell: Callable[[str], None]) -> None:
     valid = connection.scalar(
         text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"), {"name": name}
     )
@@ -259,4 +264,4 @@ def _build_index(connection: Connection, name: str, column: str, tell: Callable[
     tell(f"index {name}")
     if valid is False:  # a build that was broken off
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-    connection.exec_driver_sql(f'CREATE INDEX CONCURRENTLY {name} ON "History" ({column})')
+    connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON {columns}")

@@ -19,7 +19,7 @@ IS_INSTALLED = text("""
     )
 """)
 STATE = text("""
-    SELECT trusted, reason, slots_built,
+    SELECT trusted, reason, slots_built, firsts_built,
         (
             SELECT count(*) FROM pg_trigger WHERE tgname LIKE :triggers AND tgenabled = 'A' AND NOT tgisinternal
         ) AS triggers,
@@ -34,13 +34,14 @@ STATE = text("""
 
 @dataclass(frozen=True)
 class Rollups:
-    """The windows that have rankings, whether the slots are there, and whether changes wait to be folded in.
+    """The windows that have rankings, which of the other rollups are there, and whether changes wait to be folded in.
 
     `distrust` is why nothing here may be believed, None where all may.
     """
 
     windows: Mapping[int, Span] = field(default_factory=dict)
     has_slots: bool = False
+    has_firsts: bool = False
     listens_changed: bool = False
     catalogue_changed: bool = False
     distrust: str | None = None
@@ -79,6 +80,7 @@ def read(session: Session) -> Rollups | None:
     return Rollups(
         {window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
         state.slots_built,
+        state.firsts_built,
         state.listens_changed,
         state.catalogue_changed,
         distrust,

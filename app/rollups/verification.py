@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.building import describe
-from app.rollups.changes import SLOT, during, listener_id, ranking_changes, slot_changes
+from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
 from app.rollups.folding import ALL_TIME
 from app.rollups.spans import Span
 
@@ -42,7 +42,36 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
             )
         if len(found) > NAMED:
             yield f"slots: {len(found) - NAMED} more"
+    if connection.scalar(text("SELECT firsts_built FROM insights.state")):
+        tell("first listens")
+        found = connection.execute(text(COMPARE_FIRSTS)).all()
+        for row in found[:NAMED]:
+            yield f"first listen of {Kind(row.kind).name.lower()} {row.id!r}: {row.kept}, not {row.live}"
+        if len(found) > NAMED:
+            yield f"first listens: {len(found) - NAMED} more"
 
+
+COMPARE_FIRSTS = f"""
+    WITH live_tracks AS MATERIALIZED (
+        SELECT track_id, min(played_at) AS played_at FROM "History" GROUP BY track_id
+    ), live AS (
+        SELECT {Kind.TRACK:d} AS kind, track_id AS id, played_at FROM live_tracks
+        UNION ALL
+        SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, min(t.played_at)
+        FROM live_tracks t JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
+    ), tracks AS ({first_changes(Kind.TRACK)}), artists AS ({first_changes(Kind.PRIMARY_ARTIST)}),
+    changes AS (
+        SELECT {Kind.TRACK:d} AS kind, id, played_at FROM tracks
+        UNION ALL SELECT {Kind.PRIMARY_ARTIST:d}, id, played_at FROM artists
+    ), kept AS (
+        SELECT kind, id, played_at FROM insights.firsts
+        WHERE NOT EXISTS (SELECT FROM changes c WHERE c.kind = firsts.kind AND c.id = firsts.id)
+        UNION ALL SELECT kind, id, played_at FROM changes WHERE played_at IS NOT NULL
+    )
+    SELECT kind, id, kept.played_at AS kept, live.played_at AS live FROM live FULL JOIN kept USING (kind, id)
+    WHERE live.played_at IS DISTINCT FROM kept.played_at
+    ORDER BY kind, id
+"""
 
 ONE_WINDOW = "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id"
 

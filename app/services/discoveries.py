@@ -4,18 +4,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Select, func, select
+from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import ArtistTrack, History
+from app.models.rollups import Kind, firsts
 from app.ranking import Page
+from app.rollups.changes import first_changes
+from app.rollups.spans import Span
 from app.services import catalogue
-from app.services.expressions import byte_order, looked_up, naive, total
+from app.services.expressions import byte_order, looked_up, naive
 from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
 from app.services.relations import Relation
+from app.services.rolled_up import RolledUpListens
+from app.services.sources import listens_of
 from app.windows import Window
 
 
@@ -40,16 +45,16 @@ class DiscoveredArtist(catalogue.Artist, Discovery):
 
 def discovered_tracks(session: Session, audience: Audience, window: Window, page: Page) -> Listing[DiscoveredTrack]:
     """Tracks whose first listen ever lies in the window, newest first, then by id."""
-    new = New(audience, window)
-    found, rows = _page(session, new.tracks, new.by_track, page)
+    new = new_in(session, audience, window)
+    found, rows = _page(session, new.tracks, new.by_track, new, page)
     tracks = catalogue.tracks(session, list(found))
     return Listing([DiscoveredTrack(**vars(tracks[id_]), **vars(entry)) for id_, entry in found.items()], rows)
 
 
 def discovered_artists(session: Session, audience: Audience, window: Window, page: Page) -> Listing[DiscoveredArtist]:
     """Primary artists whose first listen ever lies in the window, newest first, then by id."""
-    new = New(audience, window)
-    found, rows = _page(session, new.artists, new.by_artist, page)
+    new = new_in(session, audience, window)
+    found, rows = _page(session, new.artists, new.by_artist, new, page)
     artists = catalogue.artists(session, list(found))
     return Listing([DiscoveredArtist(**vars(artists[id_]), **vars(entry)) for id_, entry in found.items()], rows)
 
@@ -82,30 +87,82 @@ class New:
         self.by_artist = Relation(artists, "new_artist", one_by_one=listens.one_by_one)
 
     @property
+    def is_everything(self) -> bool:
+        """Whether all that was listened to was new: a window without a start."""
+        return self.start is None
+
+    @property
     def tracks(self) -> CTE:
-        """`id`, `plays` and `first` of the tracks that were new."""
+        """`id` and `first` of the tracks that were new."""
         return self._new(self.by_track).cte("new_tracks")
 
     @property
     def artists(self) -> CTE:
-        """`id`, `plays` and `first` of the primary artists that were new."""
+        """`id` and `first` of the primary artists that were new."""
         return self._new(self.by_artist).cte("new_artists")
 
     def _new(self, relation: Relation) -> Select[Any]:
         parts = relation.parts.c
         first = func.min(parts.first)
-        query = select(parts.id, total(parts.plays).label("plays"), first.label("first")).group_by(parts.id)
+        query = select(parts.id, first.label("first")).group_by(parts.id)
         return query if self.start is None else query.having(first >= naive(self.start))
 
 
-def _page(session: Session, new: CTE, relation: Relation, page: Page) -> tuple[dict[str, Discovery], int]:
+class RolledUpNew(New):
+    """What was new to everyone, out of the rollups."""
+
+    def __init__(self, listens: RolledUpListens) -> None:
+        self.by_track = listens.by_track
+        self.by_artist = listens.by_primary_artist
+        self._rollups = listens.rollups
+        self.start = listens.window.start
+        self._span = Span.of(listens.window)
+
+    @property
+    def tracks(self) -> CTE:
+        return self._firsts(Kind.TRACK)
+
+    @property
+    def artists(self) -> CTE:
+        return self._firsts(Kind.PRIMARY_ARTIST)
+
+    def _firsts(self, kind: Kind) -> CTE:
+        stored = select(firsts.c.id, firsts.c.played_at.label("first")).where(firsts.c.kind == kind)
+        name = f"new_{kind.name.lower()}"
+        if not self._rollups.changed:
+            return self._in_window(stored, firsts.c.played_at).cte(name)
+        changes = text(first_changes(kind)).columns(id=String, played_at=DateTime).cte(name + "_changes")
+        changed = select(changes.c.id, changes.c.played_at).where(changes.c.played_at.is_not(None))
+        stored = stored.where(firsts.c.id.not_in(select(changes.c.id)))
+        return union_all(
+            self._in_window(stored, firsts.c.played_at), self._in_window(changed, changes.c.played_at)
+        ).cte(name)
+
+    def _in_window(self, query: Select[Any], first: ColumnElement[datetime]) -> Select[Any]:
+        if self._span.starts is not None:
+            query = query.where(first >= self._span.starts)
+        if self._span.ends is not None:
+            query = query.where(first < self._span.ends)
+        return query
+
+
+def new_in(session: Session, audience: Audience, window: Window) -> New:
+    """What was new to an audience in a window."""
+    listens = listens_of(session, audience, window)
+    if isinstance(listens, RolledUpListens) and listens.has_rankings and listens.rollups.has_firsts:
+        return RolledUpNew(listens)
+    return New(audience, window)
+
+
+def _page(session: Session, rows: CTE, relation: Relation, new: New, page: Page) -> tuple[dict[str, Discovery], int]:
     found = paged(
         session,
-        new,
+        rows,
         lambda rows: (rows.c.first.desc(), byte_order(rows.c.id)),
         page.limit,
         page.offset,
         extend=relation.times_of,
+        figures={"rows": relation.number} if new.is_everything else None,
     )
     return {
         row.id: Discovery(count=row.plays, listen_time_ms=row.listen_time_ms, first_listened_at=row.first)

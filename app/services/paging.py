@@ -27,8 +27,8 @@ def paged(
 ) -> Paged:
     """`limit` rows of a relation after the first `offset`; the relation has the column `id`, `order` its total order.
 
-    `extend` gives `listen_time_ms` by `id` for the rows on the page. The figures are there for a page beyond the end,
-    too: the page is joined to them, not they to the page.
+    `extend` gives `plays` and `listen_time_ms` by `id` for the rows on the page. The figures, of which `rows` may be
+    one, are there for a page beyond the end, too: the page is joined to them, not they to the page.
     """
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
     counted = {"rows": number_of(relation), **(figures or {})}
@@ -36,6 +36,6 @@ def paged(
     query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order(page))
     if extend is not None:
         more = extend(page)
-        query = query.add_columns(more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
+        query = query.add_columns(more.c.plays, more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
     found = session.execute(query).all()
     return Paged([row for row in found if row.id is not None], found[0])

@@ -48,17 +48,22 @@ class RolledUpListens(Listens):
 
     def __init__(self, window: Window, rollups: Rollups, *, name: str = "") -> None:
         super().__init__(EVERYONE, window, name=name)
-        self._rollups = rollups
+        self.rollups = rollups
         self._span = Span.of(window)
         self._base = base_of(self._span, rollups.windows)
 
+    @property
+    def has_rankings(self) -> bool:
+        """Whether there are rankings of this window, or of one that is near."""
+        return self._base is not None
+
     def previous(self) -> Listens:
-        return RolledUpListens(self.window.previous(), self._rollups, name=self.name)
+        return RolledUpListens(self.window.previous(), self.rollups, name=self.name)
 
     def _relation(self, kind: Kind) -> Relation | None:
         if self._base is None:
             return None
-        return RolledUpRelation(kind, self._base, self._rollups, f"{self.name}by_{kind.name.lower()}")
+        return RolledUpRelation(kind, self._base, self.rollups, f"{self.name}by_{kind.name.lower()}")
 
     @cached_property
     def by_track(self) -> Relation:
@@ -90,12 +95,12 @@ class RolledUpListens(Listens):
     def count(self) -> Select[int]:
         if self._base is not None:
             return self.by_track.whole(SortBy.COUNT)
-        return select(total(self._by_slot.c.plays)) if self._rollups.has_slots else super().count()
+        return select(total(self._by_slot.c.plays)) if self.rollups.has_slots else super().count()
 
     def listen_time(self) -> Select[int]:
         if self._base is not None:
             return self.by_track.whole(SortBy.LISTEN_TIME)
-        return select(total(self._by_slot.c.listen_time_ms)) if self._rollups.has_slots else super().listen_time()
+        return select(total(self._by_slot.c.listen_time_ms)) if self.rollups.has_slots else super().listen_time()
 
     def distinct_listeners(self) -> Select[int]:
         return super().distinct_listeners() if self._base is None else self.by_listener.number
@@ -108,7 +113,7 @@ class RolledUpListens(Listens):
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         # The first bucket begins where the window does, and no listen of the window comes before.
-        if not self._rollups.has_slots or not all(_is_whole_slot(naive(start)) for start in starts[1:]):
+        if not self.rollups.has_slots or not all(_is_whole_slot(naive(start)) for start in starts[1:]):
             return super().by_bucket(starts)
         numbers = literal([_slot(naive(start)) for start in starts], ARRAY(Integer))
         return self._sums(func.width_bucket(self._by_slot.c.slot, numbers).label("number"))
@@ -126,7 +131,7 @@ class RolledUpListens(Listens):
 
     @property
     def _has_hours(self) -> bool:
-        return self._rollups.has_slots and _are_whole_slots(clock_steps(self.window.tz))
+        return self.rollups.has_slots and _are_whole_slots(clock_steps(self.window.tz))
 
     @property
     def _hour(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
@@ -136,7 +141,7 @@ class RolledUpListens(Listens):
     @cached_property
     def days(self) -> CTE:
         calendar = day_steps(self.window.tz)
-        if not self._rollups.has_slots or not _are_whole_slots(calendar):
+        if not self.rollups.has_slots or not _are_whole_slots(calendar):
             return super().days
         day = (literal(FIRST_DAY) + self._local_slot(calendar) // A_DAY).label("day")
         return select(self._sums(day).c.day).cte(self.name + "days")
@@ -175,7 +180,7 @@ class RolledUpListens(Listens):
         if after is not None:
             stored = stored.where(slots.c.slot < after)
         parts: list[Select[Any]] = [stored]
-        if self._rollups.changed:
+        if self.rollups.changed:
             parts.append(select(self._slot_changes(inner)))
         if starts and inner.starts and starts < inner.starts:
             parts.append(self._live(starts, inner.starts))
@@ -186,7 +191,7 @@ class RolledUpListens(Listens):
     def _slot_changes(self, span: Span) -> CTE:
         mark = f"{self.name}slots_"
         return (
-            text(slot_changes(ONE_WINDOW.format(name=mark), catalogue=self._rollups.catalogue_changed))
+            text(slot_changes(ONE_WINDOW.format(name=mark), catalogue=self.rollups.catalogue_changed))
             .bindparams(**{f"{mark}id": 0, f"{mark}starts": span.starts, f"{mark}ends": span.ends})
             .columns(slot=Integer, plays=Integer, listen_time_ms=BigInteger)
             .cte(self.name + "slot_changes")

@@ -10,7 +10,8 @@ CREATE TABLE insights.state (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     trusted boolean NOT NULL DEFAULT true,
     reason text,
-    slots_built boolean NOT NULL DEFAULT false
+    slots_built boolean NOT NULL DEFAULT false,
+    firsts_built boolean NOT NULL DEFAULT false
 );
 INSERT INTO insights.state DEFAULT VALUES;
 
@@ -48,6 +49,14 @@ CREATE TABLE insights.slots (
     listen_time_ms bigint NOT NULL
 );
 
+CREATE TABLE insights.firsts (
+    kind smallint NOT NULL,
+    id varchar(120) NOT NULL,
+    played_at timestamp NOT NULL,
+    PRIMARY KEY (kind, id)
+);
+CREATE INDEX firsts_by_played_at ON insights.firsts (kind, played_at DESC, id COLLATE "C");
+
 -- What has changed and is not folded in yet. Appended to by the platform's own transactions, so without keys or
 -- indexes; text without lengths, so that no change of the platform's columns can make a write fail here.
 CREATE TABLE insights.listen_changes (user_id bigint, played_at timestamp, track_id text, change smallint);
@@ -68,8 +77,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "truncations", "duration_changes", "genre_changes", "credit_changes", "listen_changes", "slots", "sizes",
-        "rankings", "windows", "state",
-    ):  # fmt: skip
+    tables = "truncations duration_changes genre_changes credit_changes listen_changes firsts slots sizes rankings"
+    for table in (*tables.split(), "windows", "state"):
         op.execute(f"DROP TABLE insights.{table}")
