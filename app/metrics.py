@@ -16,12 +16,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from app.rollups.lag import Lag
 from app.version import VERSION
 
 # Numbers that each process counts.
 REGISTRY = CollectorRegistry()
-# What holds for the service as a whole: it is looked up by the process that is asked, at that moment. The place for a
-# Collector that reads the lag of the rollups from the database.
+# What holds for the service as a whole: it is looked up by the process that is asked, at that moment.
 AT_SCRAPE = CollectorRegistry()
 
 # In seconds: a hit takes less than a millisecond, and a statement ends after DATABASE_STATEMENT_TIMEOUT.
@@ -75,6 +75,7 @@ CONNECTIONS_MAX = Gauge(
     registry=REGISTRY,
 )
 Info("insights_build", "The version that is running.", registry=AT_SCRAPE).info({"version": VERSION})
+AT_SCRAPE.register(Lag())
 
 # By method, route and status: `labels()` takes longer than counting does.
 _requests: dict[tuple[str, str, int], Any] = {}
