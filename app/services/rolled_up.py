@@ -40,7 +40,7 @@ SLOT = timedelta(minutes=15)
 A_DAY = DAY // SLOT
 EPOCH = naive(MIN_BOUND)
 # A Monday before anything was played: from there on slots are whole numbers, and so are the weeks.
-FIRST_DAY = date(1900, 1, 1)
+FIRST_DAY = date(1, 1, 1)
 
 
 class RolledUpListens(Listens):
