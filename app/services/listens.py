@@ -69,14 +69,22 @@ class Listens:
         return conditions
 
     @cached_property
+    def rows(self) -> FromClause:
+        """`user_id`, `played_at` and `track_id`: the listens themselves.
+
+        Whoever's they are, they are read by whose they are, or what: where a statement needs them twice they are a CTE,
+        which the planner takes as it is. It would find one user's listens of a track by the index on tracks otherwise,
+        among those of everyone.
+        """
+        rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
+        is_everything = self.audience.user_ids is None and self.track_id is None and self.artist_id is None
+        return rows.subquery() if is_everything else rows.cte(self.name + "listens")
+
+    @cached_property
     def plays(self) -> CTE:
         """`track_id` and `plays`: the listens by track, before anything is looked up in the catalogue."""
-        return (
-            select(History.track_id, func.count().label("plays"))
-            .where(*self.conditions)
-            .group_by(History.track_id)
-            .cte(self.name + "plays")
-        )
+        rows = self.rows.c
+        return select(rows.track_id, func.count().label("plays")).group_by(rows.track_id).cte(self.name + "plays")
 
     @cached_property
     def credits(self) -> CTE:
@@ -122,23 +130,20 @@ class Listens:
     @cached_property
     def by_listener(self) -> Relation:
         """The listens by user."""
-        parts = (
-            select(History.user_id.label("id"), History.track_id, literal(1).label("plays"))
-            .where(*self.conditions)
-            .subquery()
-        )
+        rows = self.rows.c
+        parts = select(rows.user_id.label("id"), rows.track_id, literal(1).label("plays")).subquery()
         return Relation(parts, self.name + "by_listener", one_by_one=self.one_by_one)
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""
-        bucket = func.width_bucket(History.played_at, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
+        bucket = func.width_bucket(self.rows.c.played_at, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
         return self._by(bucket.label("number"))
 
     @cached_property
     def by_hour(self) -> CTE:
         """`day`, a local date, `weekday`, 1 on Monday, and `hour`, 0 to 23; with `plays` and `listen_time_ms`."""
-        shown = local_time(History.played_at, clock_steps(self.window.tz))
-        day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)
+        shown = local_time(self.rows.c.played_at, clock_steps(self.window.tz))
+        day = cast(local_time(self.rows.c.played_at, day_steps(self.window.tz)), Date)
         return self._by(
             day.label("day"),
             cast(func.date_part("isodow", shown), Integer).label("weekday"),
@@ -184,8 +189,7 @@ class Listens:
         tracks = self.durations
         return (
             select(*keys, func.count().label("plays"), total(tracks.c.duration_ms).label("listen_time_ms"))
-            .join_from(History, tracks, tracks.c.id == History.track_id)
-            .where(*self.conditions)
+            .join_from(self.rows, tracks, tracks.c.id == self.rows.c.track_id)
             .group_by(*keys)
             .cte(self.name + "groups")
         )

@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import History
 from app.services.paging import paged
 from app.services.sources import listens_of
 from app.windows import Window
@@ -40,15 +39,15 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
     """Listening sessions: one begins where a play starts more than the gap after all plays before have ended."""
     listens = listens_of(session, audience, window)
     tracks = listens.durations
-    end = History.played_at + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    rows = listens.rows.c
+    end = rows.played_at + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
     plays = (
         select(
-            History.played_at.label("start"),
+            rows.played_at.label("start"),
             end.label("end"),
-            func.max(end).over(order_by=History.played_at, rows=(None, -1)).label("ended"),
+            func.max(end).over(order_by=rows.played_at, rows=(None, -1)).label("ended"),
         )
-        .join_from(History, tracks, tracks.c.id == History.track_id)
-        .where(*listens.conditions)
+        .join_from(listens.rows, tracks, tracks.c.id == rows.track_id)
         .cte("ends")
     )
     # The first play has none before it: a comparison with null, which begins nothing.
