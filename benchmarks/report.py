@@ -99,6 +99,12 @@ def markdown(results: Results) -> str:
             "## Cached",
             "",
             _cached(results),
+            "## Fresh",
+            "",
+            "Until a committed listen shows in answers that the cache holds; and uncached answers while a loader "
+            "commits 1,000 listens a second, 50 by 50, beside when nobody writes.",
+            "",
+            _fresh(results),
             "## Writing",
             "",
             "Listens per second into a database without and with the rollups, by turns, while the service folds.",
@@ -203,6 +209,24 @@ def _cached(results: Results) -> str:
     table = _table(("cached hits", "p50", "p95", "p99", "a second, of 8 connections"), lines)
     seconds = results["cold_start_seconds"]
     return f"{table}\nFrom the start of gunicorn to its first answer to an insight: {seconds:.2f} s.\n"
+
+
+def _fresh(results: Results) -> str:
+    shown = [(f"in the answers of {whom}", *_percentiles(times)) for whom, times in results["freshness"].items()]
+    loaded = [
+        (f"`{path}`", *_percentiles(both["busy"]), milliseconds(both["idle"]["p50"]))
+        for path, both in results["under_load"].items()
+    ]
+    return "\n".join(
+        [
+            _table(("until a listen shows", "p50", "p95", "p99"), shown),
+            _table(("while a loader writes", "p50", "p95", "p99", "p50 while nobody writes"), loaded),
+        ]
+    )
+
+
+def _percentiles(times: Results) -> tuple[str, ...]:
+    return tuple(milliseconds(times[name]) for name in ("p50", "p95", "p99"))
 
 
 def _writing(results: Results) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy import Engine, make_url, text
 from benchmarks.platforms import Platform
 from benchmarks.server import url_of
 
-INSERT = 'INSERT INTO "History" (user_id, played_at, track_id) VALUES {} ON CONFLICT DO NOTHING'
+PAGE = 50  # what Spotify gives of a user's recent listens at once
 POPULAR = 20  # tracks that many writers write about at once
 
 
@@ -55,14 +56,51 @@ class Rates:
     deadlocks: int
 
 
+class Listening:
+    """New listens of a platform's users, in the hour before its last one; all different, and with a seed the same."""
+
+    def __init__(self, platform: Platform, seed: str) -> None:
+        self._end = platform.end
+        self._chance = random.Random(seed)
+        with platform.bare.connect() as connection:
+            self._users = connection.scalar(text('SELECT count(*) FROM "Users"')) or 0
+            self._tracks = connection.scalar(text('SELECT count(*) FROM "Tracks"')) or 0
+            self._popular = connection.scalars(
+                text('SELECT track_id FROM "History" GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT :number'),
+                {"number": POPULAR},
+            ).all()
+
+    def insert(self, listens: int, *, popular: bool = False, user: int | None = None) -> str:
+        """A statement for so many listens: a page of 50 of one user, or of the given one, after the other."""
+        pages = (self._page(min(PAGE, listens - start), popular, user) for start in range(0, listens, PAGE))
+        rows = ", ".join(chain.from_iterable(pages))
+        return f'INSERT INTO "History" (user_id, played_at, track_id) VALUES {rows} ON CONFLICT DO NOTHING'
+
+    def _page(self, listens: int, popular: bool, user: int | None) -> Iterator[str]:
+        user = user or self._chance.randint(1, self._users)
+        last = self._end - timedelta(microseconds=self._chance.randrange(3_600_000_000))
+        for play in range(listens):
+            any_track = f"track{int(self._tracks * self._chance.random() ** 3):017x}"
+            track = self._chance.choice(self._popular) if popular else any_track
+            yield f"({user}, '{last - timedelta(milliseconds=play)}', '{track}')"
+
+
+def connect(engine: Engine) -> Any:
+    """A connection of the driver's own: nothing of SQLAlchemy's is in what it takes."""
+    return psycopg2.connect(make_url(url_of(engine)).set(drivername="postgresql").render_as_string(hide_password=False))
+
+
 def measure(platform: Platform, load: Load, rounds: int) -> Rates:
     """The rates of a load on both databases of a platform, after a round to warm up."""
-    chance = random.Random(load.name)
+    listening = Listening(platform, load.name)
     before = _deadlocks(platform.rolled_up)
     rates: dict[Engine, list[float]] = {platform.bare: [], platform.rolled_up: []}
     failed = 0
     for turn in range(rounds + 1):
-        statements = _statements(platform, load, chance)
+        statements = [
+            [listening.insert(load.batch, popular=load.popular) for _ in range(load.batches)]
+            for _ in range(load.writers)
+        ]
         # Who begins, changes: what the other has left to be written to disk slows down the second.
         for engine in sorted(rates, key=lambda engine: (engine is platform.bare) == bool(turn % 2)):
             rate, errors = _rate(engine, load, statements)
@@ -78,8 +116,7 @@ def measure(platform: Platform, load: Load, rounds: int) -> Rates:
 
 def _rate(engine: Engine, load: Load, statements: Sequence[Sequence[str]]) -> tuple[float, int]:
     """Listens per second, and how many batches fell to a deadlock."""
-    dsn = make_url(url_of(engine)).set(drivername="postgresql").render_as_string(hide_password=False)
-    connections = [psycopg2.connect(dsn) for _ in statements]
+    connections = [connect(engine) for _ in statements]
 
     def write(connection: Any, own: Sequence[str]) -> int:
         deadlocks = 0
@@ -98,28 +135,6 @@ def _rate(engine: Engine, load: Load, statements: Sequence[Sequence[str]]) -> tu
     for connection in connections:
         connection.close()
     return load.writers * load.batches * load.batch / seconds, deadlocks
-
-
-def _statements(platform: Platform, load: Load, chance: random.Random) -> list[list[str]]:
-    """Each writer's batches, all different: batches of 50 are one user's, larger ones of one user after another."""
-    with platform.bare.connect() as connection:
-        users = connection.scalar(text('SELECT count(*) FROM "Users"')) or 0
-        tracks = connection.scalar(text('SELECT count(*) FROM "Tracks"')) or 0
-        popular = connection.scalars(
-            text('SELECT track_id FROM "History" GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT :number'),
-            {"number": POPULAR},
-        ).all() if load.popular else []  # fmt: skip
-
-    def rows() -> Iterator[str]:
-        for page in range(load.batch // 50):
-            user = chance.randint(1, users)
-            # No two listens of a run have one instant: none is a duplicate.
-            start = platform.end - timedelta(microseconds=chance.randrange(3_600_000_000))
-            for play in range(50):
-                track = chance.choice(popular) if popular else f"track{int(tracks * chance.random() ** 3):017x}"
-                yield f"({user}, '{start - timedelta(microseconds=page + 1000 * play)}', '{track}')"
-
-    return [[INSERT.format(", ".join(rows())) for _ in range(load.batches)] for _ in range(load.writers)]
 
 
 def _deadlocks(engine: Engine) -> int:
