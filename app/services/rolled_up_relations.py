@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    and_,
     cast,
     func,
     select,
@@ -64,20 +65,25 @@ class RolledUpRelation(Relation):
 
     @cached_property
     def _changed(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms`, as they are now, of what has changes and still has listens."""
-        columns = "id", "plays", "listen_time_ms"
-        both = union_all(
-            select(*(self._changes.c[name] for name in columns)),
-            self._stored(*columns).where(rankings.c.id.in_(select(self._changes.c.id))),
-        ).subquery()
+        """`id`, `plays` and `listen_time_ms`, as they are now, of what has changes, and whether it `was_ranked`."""
+        changes = self._changes.c
         return (
             select(
-                both.c.id,
-                cast(func.sum(both.c.plays), Integer).label("plays"),
-                cast(func.sum(both.c.listen_time_ms), BigInteger).label("listen_time_ms"),
+                changes.id,
+                (changes.plays + func.coalesce(rankings.c.plays, 0)).label("plays"),
+                (changes.listen_time_ms + func.coalesce(rankings.c.listen_time_ms, 0)).label("listen_time_ms"),
+                rankings.c.id.is_not(None).label("was_ranked"),
             )
-            .group_by(both.c.id)
-            .having(func.sum(both.c.plays) > 0)
+            .join_from(
+                self._changes,
+                rankings,
+                and_(
+                    rankings.c.window_id == self._base.window_id,
+                    rankings.c.kind == self._kind,
+                    rankings.c.id == changes.id,
+                ),
+                isouter=True,
+            )
             .cte(self.name + "_changed")
         )
 
@@ -98,7 +104,8 @@ class RolledUpRelation(Relation):
         if self._is_whole:
             return stored.subquery()
         rows = stored.subquery()
-        return union_all(select(rows), select(self._changed)).subquery()
+        changed = select(self._changed.c.id, self._changed.c.plays, self._changed.c.listen_time_ms)
+        return union_all(select(rows), changed.where(self._changed.c.plays > 0)).subquery()
 
     @cached_property
     def times(self) -> CTE:
@@ -149,17 +156,8 @@ class RolledUpRelation(Relation):
         rows = self._size(sizes.c.rows)
         if self._is_whole:
             return select(rows)
-        before = (
-            select(func.count())
-            .select_from(rankings)
-            .where(
-                rankings.c.window_id == self._base.window_id,
-                rankings.c.kind == self._kind,
-                rankings.c.id.in_(select(self._changes.c.id)),
-            )
-        )
-        now = select(func.count()).select_from(self._changed)
-        return select(rows + now.scalar_subquery() - before.scalar_subquery())
+        came_and_went = func.count().filter(self._changed.c.plays > 0) - func.count().filter(self._changed.c.was_ranked)
+        return select(rows + select(came_and_went).select_from(self._changed).scalar_subquery())
 
     def whole(self, by: SortBy) -> Select[int]:
         whole = self._size(_measure(sizes, by))
