@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from io import UnsupportedOperation
 from typing import Any
 
 import orjson
@@ -57,10 +58,36 @@ def configure(level: str) -> None:
 
 
 class _StandardError:
-    """Where events go. sys.stderr is looked up for each: it is replaced under test runners and by daemons."""
+    """Where events go. sys.stderr is looked up for each: it is replaced under test runners and by daemons.
 
-    def msg(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
+    What cannot be written, as where a disk is full, is lost, and no request with it; the next line that can be written
+    comes after one that tells how many were lost.
+    """
+
+    def __init__(self) -> None:
+        self._lost = 0
+        self._is_torn = False
+
+    def msg(self, text: str) -> None:
+        """Write one line or more."""
+        lost = self._lost
+        told = _lost_lines(lost) if lost else ""
+        torn = "\n" if self._is_torn else ""
+        unwritten = f"{torn}{told}{text}\n".encode(errors="backslashreplace")
+        length = len(unwritten)
+        try:
+            # Past Python's buffer, which would keep what it could not write, and say so again at the end.
+            descriptor = sys.stderr.fileno()
+            while unwritten:
+                unwritten = unwritten[os.write(descriptor, unwritten) :]
+        except UnsupportedOperation:  # no file
+            sys.stderr.write(unwritten.decode())
+        except (OSError, ValueError):  # ValueError: it is closed
+            self._lost += text.count("\n") + 1
+            self._is_torn = self._is_torn or len(unwritten) < length
+        else:
+            self._lost -= lost
+            self._is_torn = False
 
     def info(self, line: str) -> None:
         """Write the line at the request's end: all of a request's lines go in one system call."""
@@ -79,8 +106,13 @@ class _StandardError:
 
 def _write() -> None:
     if lines := _unwritten.get():
-        sys.stderr.write("\n".join(lines) + "\n")
+        _STANDARD_ERROR.msg("\n".join(lines))
         lines.clear()
+
+
+def _lost_lines(number: int) -> str:
+    event = {"event": "log_lines_lost", "number": number, "level": "warning", "timestamp": datetime.now(UTC)}
+    return _as_json(None, "warning", event) + "\n"
 
 
 def _stderr_logger(*_args: Any) -> _StandardError:

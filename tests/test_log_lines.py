@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,3 +220,48 @@ def test_a_person_reads_whole_exceptions(monkeypatch: pytest.MonkeyPatch, capsys
     assert "ValueError: why" in capsys.readouterr().err
     monkeypatch.undo()
     logs.configure("INFO")
+
+
+# Logs that cannot be written. The file may grow to 500 bytes, then writes fail as on a full disk.
+ON_A_FULL_DISK = """
+import os, resource, sys
+from app import logs
+logs.configure("INFO")
+def begin(number):
+    logs.begin({})
+    logs.log.info("before_the_end", number=number)
+    logs.end("GET", "/", 200, 0.0)
+begin(0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+for number in range(1, 10):
+    begin(number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+begin(10)
+begin(11)
+"""
+
+
+def test_lines_that_cannot_be_written_are_lost_and_counted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        subprocess.run([sys.executable, "-c", ON_A_FULL_DISK], stderr=stream, check=True, timeout=60)
+    whole, torn = [], 0
+    for line in log.read_text().splitlines():
+        try:
+            whole.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            torn += 1
+    assert torn <= 1
+    lost = [line for line in whole if line["event"] == "log_lines_lost"]
+    assert [(line["level"], line["number"]) for line in lost] == [("warning", 18)]
+    after = whole[whole.index(lost[0]) + 1 :]
+    assert [line.get("number") for line in after] == [10, None, 11, None]
+
+
+def test_no_request_fails_where_nothing_can_be_logged(engine_of_all: Engine, tmp_path: Path) -> None:
+    with starting(tmp_path, url_of(engine_of_all)) as start:
+        (tmp_path / "output0").symlink_to("/dev/full")
+        server = start(LOG_LEVEL="DEBUG")
+        for path in ["/insights/total/listens/1"] * 4 + ["/health", "/insights/top/tracks/1?limit=2"]:
+            assert server.ask(path).status == 200
+        assert server.ask("/nowhere").status == 404
