@@ -48,7 +48,8 @@ if "prometheus_client" not in sys.modules:
 
 wsgi_app = "app:create_app()"
 bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"
-worker_class = "gthread"
+# Gunicorn's gthread, whose threads a few slow clients could hold.
+worker_class = "app.worker.Worker"
 
 # Load the app once, before the fork: workers share its memory, and an app that cannot load fails the start at once.
 # The price is that SIGHUP does not load new code; a container is replaced, not reloaded.
