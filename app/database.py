@@ -6,6 +6,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from app import silence
 from app.extensions import db
 from app.instrumentation import WITH_BEGIN
 
@@ -13,10 +14,11 @@ from app.instrumentation import WITH_BEGIN
 def engine_options(config: dict[str, Any]) -> dict[str, Any]:
     """SQLAlchemy engine options from the settings.
 
-    One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; and
-    READ ONLY, for the platform's tables are not ours. psycopg2 sends both along with BEGIN, at no extra round trip.
-    The TCP settings end a wait for a server that has gone silent, where no statement timeout can help. What a request
-    asked for stands in no error's text, and so in no log.
+    One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; psycopg2
+    sends that along with BEGIN, at no extra round trip.
+    Where a server or the network has gone silent no statement timeout can help: the TCP settings end the wait where
+    packets are lost, and app.silence where they are taken and not answered. What a request asked for stands in no
+    error's text, and so in no log.
     """
     connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
     return {
@@ -27,7 +29,6 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
         "pool_use_lifo": True,
         "isolation_level": "REPEATABLE READ",
         "hide_parameters": True,
-        "execution_options": {"postgresql_readonly": True},
         "connect_args": {
             "connect_timeout": connect_timeout,
             "application_name": "songswap-insights",
@@ -35,6 +36,9 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
             "keepalives_interval": connect_timeout,
             "keepalives_count": 2,
             "tcp_user_timeout": connect_timeout * 1000,
+            "connection_factory": silence.factory(
+                connect_timeout, config["DATABASE_STATEMENT_TIMEOUT"] + connect_timeout
+            ),
         },
     }
 
@@ -49,6 +53,19 @@ def init_app(app: Flask) -> None:
     """
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config)
     db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    silence.one_at_a_time(engine, app.config["DATABASE_CONNECT_TIMEOUT"])
+    event.listen(engine, "connect", _read_only)
+
+
+def _read_only(connection: Any, _record: Any) -> None:
+    """The platform's tables are not ours. This too goes along with BEGIN.
+
+    As SQLAlchemy's option `postgresql_readonly` it would be set and taken back for each request, and fail where the
+    connection was cut after the last query: a right answer would be lost.
+    """
+    connection.readonly = True
 
 
 @event.listens_for(db.session, "after_begin")

@@ -105,7 +105,7 @@ class Proxy:
         self._target = target
         self._tls = tls
         self._delay = 0.0
-        self._is_cut = False
+        self._is_cut = self._swallows = False
         self._sockets: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -121,9 +121,13 @@ class Proxy:
         for connection in list(self._sockets):
             _close(connection)
 
+    def swallow(self) -> None:
+        """Take what is sent, either way, and let none of it arrive."""
+        self._swallows = True
+
     def mend(self) -> None:
         """Forward again."""
-        self._is_cut, self._delay = False, 0.0
+        self._is_cut, self._swallows, self._delay = False, False, 0.0
 
     def __enter__(self) -> "Proxy":
         return self
@@ -158,6 +162,8 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, replies: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self._swallows:
+                    continue
                 if replies:
                     time.sleep(self._delay)
                 sink.sendall(data)
