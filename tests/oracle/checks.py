@@ -45,10 +45,14 @@ def uncached(database_url: str) -> dict[str, Any]:
 
 @contextmanager
 def loaded(world: World, connection: Connection) -> Iterator[None]:
-    """The world's rows in the database, rolled back at the end."""
+    """The world's rows in the database, rolled back at the end.
+
+    `after_loading` in the connection's `info` is what else is to be done with each world.
+    """
     savepoint = connection.begin_nested()
     try:
         world.load(connection)
+        connection.info.get("after_loading", lambda _connection: None)(connection)
         yield
     finally:
         savepoint.rollback()

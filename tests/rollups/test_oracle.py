@@ -1,0 +1,62 @@
+"""The tests over the oracle once more, on a database with rollups: with changes that wait, and folded in."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from types import FunctionType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
+
+from app.rollups.folding import fold
+from tests import test_oracle_measures, test_oracle_pages
+from tests.oracle.checks import bounded, uncached
+from tests.rollups.conftest import install
+from tests.servers import url_of
+
+settings = uncached  # the fixture of conftest.py, overridden
+
+
+@pytest.fixture(scope="module")
+def engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[Engine]:
+    """A database with rollups of nothing, built for the instant of the tests."""
+    for engine in make_database("rollups_oracle"):
+        install(engine)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def database_url(engine: Engine) -> str:
+    return url_of(engine)
+
+
+@pytest.fixture(autouse=True)
+def folded_now_and_then(connection: Connection) -> Iterator[None]:
+    """Every other world is folded in before it is asked about."""
+    numbers = count()
+
+    def fold_some(connection: Connection) -> None:
+        if next(numbers) % 2:
+            fold(connection)
+
+    connection.info["after_loading"] = fold_some
+    yield
+    del connection.info["after_loading"]
+
+
+def again(test: Any) -> Any:
+    """A property with fewer examples: most of what it is about does not depend on where listens come from."""
+    inner = test.hypothesis.inner_test
+    # Without the settings, which are the function's and can be given once.
+    repeated = given(data=st.data())(bounded(12)(FunctionType(inner.__code__, inner.__globals__, inner.__name__)))
+    repeated.pytestmark = getattr(test, "pytestmark", [])
+    return repeated
+
+
+test_users = again(test_oracle_measures.test_a_users_answers_are_the_oracles)
+test_everyone = again(test_oracle_measures.test_everyones_or_a_groups_answers_are_the_oracles)
+test_years = again(test_oracle_pages.test_a_year_is_the_oracles)
+test_comparisons = again(test_oracle_pages.test_compare_is_the_oracles)
+test_pages = again(test_oracle_pages.test_a_tracks_or_artists_page_is_the_oracles)
