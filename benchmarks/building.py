@@ -61,15 +61,24 @@ def disk(platform: Platform) -> Disk:
     return Disk(history, sum(parts.values()), parts)
 
 
+def verify(platform: Platform) -> bool:
+    """Whether the rollups are what the live tables say, after all that was written."""
+    return _flask(platform.rolled_up, "rollups", "verify").returncode == 0
+
+
 def flask(engine: Engine, *command: str) -> str:
     """What a command of the service prints, on a database. Ends the program where it fails."""
-    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine), "ALLOW_ANONYMOUS": "true"}
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
-    )
+    done = _flask(engine, *command)
     if done.returncode:
         raise SystemExit(f"flask {' '.join(command)} fails:\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _flask(engine: Engine, *command: str) -> "subprocess.CompletedProcess[str]":
+    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine), "ALLOW_ANONYMOUS": "true"}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def _sizes(engine: Engine, query: str) -> dict[str, int]:

@@ -230,13 +230,15 @@ def _percentiles(times: Results) -> tuple[str, ...]:
 
 
 def _writing(results: Results) -> str:
-    return _table(
+    verified = "finds no difference" if results["verified"] else "**finds differences**"
+    table = _table(
         ("load", "without", "with rollups", "kept", "deadlocks"),
         (
             (name, f"{one['without']:,.0f}", f"{one['with_rollups']:,.0f}", f"{one['kept']:.0%}", str(one["deadlocks"]))
             for name, one in results["writing"].items()
         ),
     )
+    return f"{table}\nAfterwards, `flask rollups verify` {verified} between the rollups and the live tables.\n"
 
 
 def _building(results: Results) -> str:

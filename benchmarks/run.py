@@ -39,7 +39,7 @@ class Effort:
     write_rounds: int = 7
     write_batches: float = 1.0  # of those of a load
     starts: int = 5
-    shown: int = 20
+    shown: int = 10
     load_seconds: float = 3
     hits: int = 2000
     hit_seconds: int = 3
@@ -100,6 +100,8 @@ def measure(sizes: Mapping[str, int], effort: Effort, tell: Callable[[str], None
                 path: {"idle": both.idle._asdict(), "busy": both.busy._asdict()} for path, both in loaded.items()
             }
             results["writing"] = dict(_writing(largest, effort, tell))
+        with _timed("flask rollups verify", tell):
+            results["verified"] = building.verify(largest)
     results["machine"]["load_at_end"] = round(os.getloadavg()[0], 2)
     return results
 

@@ -23,7 +23,7 @@ def tuned() -> dict[str, str]:
         "shared_buffers": f"{min(memory // 4, 4096)}MB",
         "effective_cache_size": f"{memory // 2}MB",
         "maintenance_work_mem": "256MB",
-        "max_wal_size": "4GB",
+        "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
     }
 
