@@ -36,7 +36,7 @@ class Effort:
     seconds: float = 1.0
     plain_rounds: int = 3
     plain_seconds: float = 30
-    write_rounds: int = 7
+    write_rounds: int = 15
     write_batches: float = 1.0  # of those of a load
     starts: int = 5
     shown: int = 10

@@ -40,9 +40,9 @@ class Load:
 
 
 LOADS = (
-    Load("batches of 50", 1, 200, 50),
-    Load("batches of 1,000", 1, 20, 1000),
-    Load("8 writers at once, batches of 50, popular tracks", 8, 40, 50, popular=True),
+    Load("batches of 50", 1, 100, 50),
+    Load("batches of 1,000", 1, 10, 1000),
+    Load("8 writers at once, batches of 50, popular tracks", 8, 20, 50, popular=True),
 )
 
 
