@@ -40,7 +40,6 @@ ZONES = ("America/Los_Angeles", "Europe/Paris", "Asia/Kathmandu")
 CLOCKS = ("UTC", *ZONES, "Australia/Lord_Howe")
 
 GROUPS = {
-    "health": "/health, for comparison",
     "everyone": "everyone: lists, totals, distincts; all time, calendar ranges, 7/30/90/365d; UTC",
     "typical": "a typical user: the same",
     "heaviest": "the heaviest user: every measure",
@@ -61,12 +60,15 @@ class Question:
     path: str
 
 
+# Takes nothing but HTTP: what it takes beside the questions of a group tells how busy the machine was.
+HEALTH = Question("health", "/health")
+
+
 def questions(end: datetime, *, quick: bool) -> list[Question]:
     """All questions to a platform whose last listen is at `end`, or with `quick` every kind of them."""
     few, ranges = (FEW[-1:], FEW[-2:]) if quick else (FEW, RANGES)
     zones, clocks = (ZONES[-1:], CLOCKS[-1:]) if quick else (ZONES, CLOCKS)
     found: dict[str, Iterable[str]] = {
-        "health": ["/health"],
         "everyone": _lists_and_numbers("/insights/global/{}", GLOBAL_LISTS, GLOBAL_NUMBERS, ranges, quick=quick),
         "typical": _lists_and_numbers("/insights/{}/{{typical}}", LISTS, NUMBERS, ranges, quick=quick),
         "heaviest": _measures("{heaviest}", end, (*LISTS, *NUMBERS, *DISCOVERIES, *USER_PAGES), few, zones[-1]),

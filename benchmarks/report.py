@@ -83,7 +83,9 @@ def markdown(results: Results) -> str:
             "## Answers",
             "",
             "Of all requests of a group, and of its slowest question; statements and buffers (8 kB) are the most that "
-            "a question takes.",
+            "a question takes. `/health` and the machine's load are those of the same minutes: where `/health` takes "
+            "more than a millisecond, the machine was busy with something else, and p10 is nearer to what it takes by "
+            "itself.",
             "",
             _groups(results),
             "## The slowest questions",
@@ -135,18 +137,34 @@ def _groups(results: Results) -> str:
         return f"{max(question[of][size] for question in group['questions']):,}"
 
     return _table(
-        ("questions", "number", "p50", "p95", "p99", "slowest p50", "slowest p99", "statements", "buffers"),
+        (
+            "questions",
+            "number",
+            "p10",
+            "p50",
+            "p95",
+            "p99",
+            "slowest p10",
+            "slowest p50",
+            "slowest p99",
+            "statements",
+            "buffers",
+            "`/health` p50",
+            "load",
+        ),
         (
             (
                 GROUPS[group["group"]],
                 str(len(group["questions"])),
-                *(milliseconds(group["times"][size][name]) for name in ("p50", "p95", "p99")),
+                *(milliseconds(group["times"][size][name]) for name in ("p10", "p50", "p95", "p99")),
                 *(
                     milliseconds(max(question["times"][size][name] for question in group["questions"]))
-                    for name in ("p50", "p99")
+                    for name in ("p10", "p50", "p99")
                 ),
                 most(group, "statements"),
                 most(group, "buffers"),
+                milliseconds(group["health"]["p50"]),
+                str(group["load"]),
             )
             for group in results["latency"]
         ),
@@ -158,18 +176,18 @@ def _slowest(results: Results, number: int = 5) -> str:
     lines = []
     for group in results["latency"]:
         questions = sorted(group["questions"], key=lambda question: -question["times"][size]["p50"])
-        for question in questions[:number] if group["group"] != "health" else ():
+        for question in questions[:number]:
             took = question["times"][size]
             lines.append(
                 (
                     f"`{question['path']}`",
-                    *(milliseconds(took[name]) for name in ("p50", "p95", "p99")),
+                    *(milliseconds(took[name]) for name in ("p10", "p50", "p95", "p99")),
                     str(took["number"]),
                     str(question["statements"][size]),
                     f"{question['buffers'][size]:,}",
                 )
             )
-    return _table(("question", "p50", "p95", "p99", "requests", "statements", "buffers"), lines)
+    return _table(("question", "p10", "p50", "p95", "p99", "requests", "statements", "buffers"), lines)
 
 
 def _growth(results: Results, number: int = 10) -> list[str]:
