@@ -8,7 +8,7 @@ $(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 $(BIN)/bandit --quiet --tests B608 --exclude app/rollups,app/services/rolled_up.py --recursive app
 endef
 
-.PHONY: help run test lint audit fuzz bench postman postman-check image-check stop clean
+.PHONY: help run test lint audit fuzz bench faults postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ fuzz: .venv/installed  ## send 10,000 generated requests
 
 bench: .venv/installed  ## measure everything against the targets, on 1 M and 10 M listens (BENCH="--sizes S,M,L")
 	$(BIN)/python -m benchmarks $(BENCH)
+
+faults: .venv/installed  ## let everything fail under load that the service stands on, and write docs/reliability.md
+	$(BIN)/python -m benchmarks.faults
 
 postman: .venv/installed  ## write the Postman collection anew, from the OpenAPI document
 	$(BIN)/python -m postman.generate

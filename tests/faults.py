@@ -151,8 +151,13 @@ class Proxy:
             if self._tls is not None:
                 caller = self._tls.wrap_socket(caller, server_side=True)
             server = socket.socket(socket.AF_UNIX if isinstance(self._target, str) else socket.AF_INET)
+        except OSError:
+            _close(caller)
+            return
+        try:
             server.connect(self._target)
         except OSError:
+            _close(server)
             _close(caller)
             return
         self._sockets |= {caller, server}
