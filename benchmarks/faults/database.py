@@ -72,7 +72,7 @@ def failed_over(stage: Stage, _database: str, watched: Watched, proxy: Proxy) ->
 
 @on_both(
     "The network to PostgreSQL takes every byte and delivers none, for 12 s",
-    "503 or stale within three times DATABASE_CONNECT_TIMEOUT (3 s), then recovery",
+    "503 or stale within 10 s, then recovery",
 )
 def postgresql_black_holed(_stage: Stage, _database: str, watched: Watched, proxy: Proxy) -> None:
     proxy.swallow()

@@ -86,7 +86,7 @@ def _surroundings() -> str:
 
 
 def _row(fault: Fault, outcome: Outcome) -> str:
-    statuses = ", ".join(f"{number} of {status}" for status, number in sorted(outcome.statuses.items()))
+    statuses = ", ".join(f"{status}: {number}" for status, number in sorted(outcome.statuses.items()))
     recovery = "" if outcome.recovery is None else f"{outcome.recovery:.1f}"
     rollups = "; with rollups" if fault.name.endswith("_with_rollups") else ""
     held = "no: " + "; ".join(outcome.failures) if outcome.failures else "yes"
@@ -106,8 +106,8 @@ def _figures(rounds: Sequence[Figures]) -> str:
 A closed loop of 16 connections first, without a pause, for the capacity; then an open loop at {PART:.0%} of it for
 {first.seconds:.0f} s, whose instants are fixed beforehand, so that waiting counts; then the capacity again. The mix is
 what songswap-app's pages ask of twelve users and of everyone; one question in ten has never been asked before. Rollups
-are installed, the cache is a Valkey. The clients run on the same {first.machine}. Where the capacity was not there any
-more afterwards, other work had taken a part of the machine; {PART:.0%} of what was there before was more than all of it
+are installed, the cache is a Valkey. The clients run on the same machine ({first.machine}). Where the capacity was not
+there any more afterwards, other work had taken a part of the machine; {PART:.0%} of what was there before was more than all of it
 then, requests queued, and the round was repeated. Wanted: no error, and p99 under {MOST:g} times p50.
 
 | round | capacity, after (1/s) | open loop (1/s) | requests | errors | hits | p50 (ms) | p99 (ms) | p99 / p50 | load |
@@ -119,4 +119,6 @@ then, requests queued, and the round was repeated. Wanted: no error, and p99 und
             f"{figures.requests:,} | {figures.errors} | {figures.hit_ratio:.0%} | {figures.p50 * 1000:.1f} | "
             f"{figures.p99 * 1000:.1f} | {figures.ratio:.1f} | {figures.busy:.1f} |\n"
         )
-    return text + "\n`load` is the machine's load average at the beginning of the open loop.\n"
+    missed = "; ".join(rounds[-1].failures)
+    text += "\n`load` is the machine's load average at the beginning of the open loop. "
+    return text + (f"**Not reached in the last round**: {missed}.\n" if missed else "Reached in the last round.\n")
