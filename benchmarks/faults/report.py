@@ -107,8 +107,8 @@ A closed loop of 16 connections first, without a pause, for the capacity; then a
 {first.seconds:.0f} s, whose instants are fixed beforehand, so that waiting counts; then the capacity again. The mix is
 what songswap-app's pages ask of twelve users and of everyone; one question in ten has never been asked before. Rollups
 are installed, the cache is a Valkey. The clients run on the same machine ({first.machine}). Where the capacity was not
-there any more afterwards, other work had taken a part of the machine; {PART:.0%} of what was there before was more than all of it
-then, requests queued, and the round was repeated. Wanted: no error, and p99 under {MOST:g} times p50.
+there any more afterwards, other work had taken a part of the machine; {PART:.0%} of what was there before was more than
+all of it then, requests queued, and the round was repeated. Wanted: no error, and p99 under {MOST:g} times p50.
 
 | round | capacity, after (1/s) | open loop (1/s) | requests | errors | hits | p50 (ms) | p99 (ms) | p99 / p50 | load |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
