@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from app.audience import Audience
 from app.clock_steps import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
+from app.ranking import SortBy
 from app.services.expressions import among, local_time, looked_up, naive, total
 from app.services.relations import Relation
 from app.windows import Window
@@ -209,6 +210,13 @@ class Listens:
     def listen_time(self) -> Select[int]:
         """The listen time in ms, 0 where there is none: one row, one column."""
         return select(total(self.by_track.times.c.listen_time_ms))
+
+    def whole(self, by: SortBy, disjoint: Relation) -> Select[int]:
+        """The sum of a measure over all listens: one row, one column.
+
+        `disjoint` is a relation of these listens that has each under one id alone, and is at hand.
+        """
+        return disjoint.whole(by)
 
     def distinct_listeners(self) -> Select[int]:
         """The number of users with a listen: one row, one column."""

@@ -174,7 +174,7 @@ def _rank(
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
     page = relation(listens).page(ranking.by, ranking.limit, ranking.offset)
-    figures = {"rows": relation(listens).number, "all_listens": disjoint(listens).whole(ranking.by)}
+    figures = {"rows": relation(listens).number, "all_listens": listens.whole(ranking.by, disjoint(listens))}
     whole = select(*(figure.scalar_subquery().label(name) for name, figure in figures.items())).cte("whole")
     # The figures are there for a page beyond the end, too: the page is joined to them.
     query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
