@@ -12,7 +12,6 @@ from collections.abc import Iterable
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache import generations
 from app.cache.backends import Backend, backend
@@ -79,7 +78,7 @@ class Listener(threading.Thread):
             try:
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._follow(connection)
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:  # the driver's own among them: whatever it is, the next connection hears again
                 if not self._warned:
                     log.warning("announcements_lost", error=type(error).__name__)
                 self._warned = True

@@ -6,7 +6,6 @@ import time
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.rollups.announcements import Listener
 from app.rollups.building import build, start_anew
@@ -40,7 +39,7 @@ class Upkeep(threading.Thread):
             try:
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._keep(connection)
-            except SQLAlchemyError as error:
+            except Exception as error:  # whatever it is, the next look may do better
                 log.warning("rollups_upkeep_failed", error=type(error).__name__)
             time.sleep(PAUSE)
 
