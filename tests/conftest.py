@@ -1,6 +1,7 @@
 """A real PostgreSQL for the suite, and a service on it whose every write is rolled back after each test."""
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,9 @@ from app.extensions import db
 from app.models.base import Base
 from config import load_settings
 from tests.factories import Platform
+
+# What a shell runs in the background ignores Ctrl-C, and so does what that starts. The suite ends servers by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A Monday, a little after noon in UTC.
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
