@@ -1,7 +1,8 @@
 """What commits announce: whose answers a cached copy of is old from now on.
 
-The triggers of the rollups send a notification with each commit. One thread of each process hears it (LISTEN) and ends
-the generations of those answers, so that a committed listen shows within a second, cached or not.
+The triggers of the rollups send a notification with a commit. One thread of each process hears it (LISTEN), looks into
+the log for commits that happened beside one that announced itself, and ends the generations of those answers, so that a
+committed listen shows within a second, cached or not.
 """
 
 import select
@@ -23,11 +24,21 @@ from app.rollups.state import IS_INSTALLED
 
 log = structlog.get_logger(__name__)
 
-# Seconds: between two looks at what else is to be done; between two ends of everyone's generation, so that a loader
-# that commits all the time leaves the answers of everyone some life; before a connection that was lost is made anew.
+# Seconds: between two looks into the log, and at what else is to be done; between two ends of everyone's generation, so
+# that a loader that commits all the time leaves the answers of everyone some life; before a connection that was lost is
+# made anew.
 TICK, LIFE_OF_EVERYONE, PAUSE = 0.25, 0.5, 0.5
-# Seconds without a notification after which the connection is asked whether it is still there.
-SILENCE = 5
+# Seconds between two looks at whether the rollups are installed.
+ABSENCE = 5
+
+# The users whose listens were changed, unannounced, by commits since the snapshot `seen`; and the snapshot of now.
+UNANNOUNCED = text("""
+    SELECT CAST(pg_current_snapshot() AS text) AS snapshot, (
+        SELECT array_agg(DISTINCT user_id) FROM insights.listen_changes
+        WHERE unannounced >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
+            AND NOT pg_visible_in_snapshot(unannounced, CAST(:seen AS pg_snapshot))
+    ) AS users
+""")
 
 
 class Overdue:
@@ -86,24 +97,35 @@ class Listener(threading.Thread):
 
     def _follow(self, connection: Connection) -> None:
         connection.execute(text(f"LISTEN {CHANNEL}"))
-        if connection.scalar(IS_INSTALLED):
-            # Whatever was announced before, this process has not heard it.
-            self._overdue.all = True
-        self._warned = False
         raw = connection.connection.driver_connection
         assert raw is not None
-        asked = time.monotonic()
+        seen: str | None = None
+        due = time.monotonic()
         while True:
+            if time.monotonic() >= due:
+                seen = self._look(connection, seen)
+                due = time.monotonic() + (ABSENCE if seen is None else TICK)
             if select.select([raw], [], [], TICK)[0]:
                 raw.poll()
-                asked = time.monotonic()
-            elif time.monotonic() > asked + SILENCE:
-                connection.execute(text("SELECT 1"))
-                asked = time.monotonic()
             while raw.notifies:
                 self._overdue.note(raw.notifies.pop(0).payload)
                 self._heard.set()
             self._end_generations()
+
+    def _look(self, connection: Connection, seen: str | None) -> str | None:
+        """Note who is unannounced in the log since a snapshot; the snapshot of now, None where no rollups are."""
+        installed = bool(connection.scalar(IS_INSTALLED))
+        self._warned = False
+        if not installed:
+            return None
+        if seen is None:
+            # Whatever was announced before, this process has not heard it.
+            self._overdue.all = True
+        found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
+        if found.users:
+            self._overdue.users |= {EVERYONE, *found.users}
+            self._heard.set()
+        return str(found.snapshot)
 
     def _end_generations(self) -> None:
         overdue = self._overdue

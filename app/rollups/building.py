@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.rollups.folding import build_firsts, build_slots, build_window, drop_windows, fold, missing_windows, snapshot
+from app.rollups.installation import announce_all
 from app.rollups.spans import Span, kept
 
 TABLES = "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts"
@@ -20,6 +21,7 @@ TABLES = "insights.rankings, insights.sizes, insights.windows, insights.slots, i
 def start_anew(connection: Connection) -> None:
     """Forget all rollups and changes, and trust what is built from now on, on a connection in autocommit."""
     with snapshot(connection):
+        announce_all(connection)  # and with it what waits in the log unannounced
         drop_windows(connection, ())
         connection.execute(text("DELETE FROM insights.slots"))
         connection.execute(text("DELETE FROM insights.firsts"))

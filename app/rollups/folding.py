@@ -20,8 +20,8 @@ LOCK = 7_305_170_311  # of all advisory locks in a database, ours
 
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
 ALL_TIME = "SELECT CAST(0 AS integer) AS id, CAST(NULL AS timestamp) AS starts, CAST(NULL AS timestamp) AS ends"
-LOGS = ("listen_changes", "credit_changes", "genre_changes", "duration_changes")
-CATALOGUE_LOGS = LOGS[1:]
+CATALOGUE_LOGS = ("credit_changes", "genre_changes", "duration_changes")
+LOGS = ("listen_changes", *CATALOGUE_LOGS)
 
 # A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
 TUNING = (
@@ -82,7 +82,18 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(_set_firsts(kind)))
-    return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
+    listens = connection.scalar(text(CLEAR_LISTENS)) or 0
+    return listens + sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in CATALOGUE_LOGS)
+
+
+# What nobody has found in the log until now, nobody will: it is announced with the fold.
+CLEAR_LISTENS = """
+    WITH gone AS (DELETE FROM insights.listen_changes RETURNING user_id, unannounced),
+    told AS MATERIALIZED (
+        SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone WHERE unannounced IS NOT NULL
+    )
+    SELECT (SELECT count(*) FROM gone) FROM told
+"""
 
 
 def _add_to_rankings(*, catalogue: bool) -> str:

@@ -11,6 +11,7 @@ from time import sleep
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
@@ -28,26 +29,39 @@ INDEXES = {
 
 # The most users whose ids one announcement names: its 8,000 bytes hold 727 ids of ten digits.
 MOST_USERS = 500
+# The advisory lock of the transaction that announces itself.
+ANNOUNCING = 7_305_170_312
 CHANGES_OF = {"INSERT": "REFERENCING NEW TABLE AS after", "DELETE": "REFERENCING OLD TABLE AS before",
               "UPDATE": "REFERENCING OLD TABLE AS before NEW TABLE AS after"}  # fmt: skip
 
 # A trigger's function by the table that it watches. `before` and `after` are the rows of a statement; one of them is
 # not there for INSERT and DELETE, and the statement that would read it is then not run.
+#
+# PostgreSQL lets no two transactions commit at once that have a NOTIFY. So one at a time announces itself: what another
+# one changes meanwhile says in the log that it is unannounced, and is looked for there.
 LISTENS = f"""
+    IF NOT pg_try_advisory_xact_lock({ANNOUNCING}) THEN
+        unannounced := pg_current_xact_id();
+    END IF;
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, -1 FROM before;
+        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, -1, unannounced FROM before;
         SELECT array_agg(DISTINCT user_id) INTO gone FROM before;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, 1 FROM after;
+        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, 1, unannounced FROM after;
         SELECT array_agg(DISTINCT user_id) INTO came FROM after;
     END IF;
-    gone := gone || came;
-    IF cardinality(gone) > {MOST_USERS} THEN
-        PERFORM pg_notify('{CHANNEL}', 'all');
-    ELSIF cardinality(gone) > 0 THEN
-        PERFORM pg_notify('{CHANNEL}', array_to_string(gone, ','));
+    IF unannounced IS NULL THEN
+        PERFORM insights.announce(gone || came);
     END IF;
+"""
+# Announce users whose listens have changed.
+ANNOUNCE = f"""
+    CREATE OR REPLACE FUNCTION insights.announce(users bigint[]) RETURNS void LANGUAGE sql AS $$
+        SELECT pg_catalog.pg_notify('{CHANNEL}', CASE
+            WHEN cardinality(users) > {MOST_USERS} THEN 'all' ELSE array_to_string(users, ',')
+        END) WHERE cardinality(users) > 0
+    $$
 """
 CREDITS = """
     IF TG_OP <> 'INSERT' THEN
@@ -122,7 +136,7 @@ def functions() -> list[str]:
             f"INSERT INTO insights.truncations VALUES (TG_TABLE_NAME); PERFORM pg_notify('{CHANNEL}', 'all');",
         )
     ]
-    return made + [_function(f"changed_{table}", body) for table, body in WATCHED.items()]
+    return [ANNOUNCE] + made + [_function(f"changed_{table}", body) for table, body in WATCHED.items()]
 
 
 def _function(name: str, body: str) -> str:
@@ -133,6 +147,7 @@ def _function(name: str, body: str) -> str:
         DECLARE
             gone bigint[] := '{{}}';
             came bigint[] := '{{}}';
+            unannounced xid8;
             changes boolean;
         BEGIN
             {body}
@@ -156,33 +171,41 @@ def triggers() -> list[str]:
 
 
 def install(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Install what is missing, on a connection in autocommit. To be done by one process at a time.
+    """Install what is missing or of an older version, on a connection in autocommit. By one process at a time.
 
     Raises OperationalError where the platform's tables stay locked by others.
     """
     for name, columns in INDEXES.items():
         _build_index(connection, name, columns, tell)
 
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    watched = is_complete(connection)
+
     def everything() -> None:
+        # First of all: whoever writes here holds locks there.
+        _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
         command.upgrade(config, "head")
         for function in functions():
             connection.exec_driver_sql(function)
-        _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         for trigger in triggers():
             connection.exec_driver_sql(trigger)
-        # What was written while a trigger was missing is nowhere noted.
-        connection.exec_driver_sql(
-            "UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'"
-            " WHERE slots_built OR EXISTS (SELECT FROM insights.windows)"
-        )
+        if not watched:
+            # What was written while a trigger was missing is nowhere noted.
+            connection.exec_driver_sql(
+                "UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'"
+                " WHERE slots_built OR EXISTS (SELECT FROM insights.windows)"
+            )
 
-    if not is_complete(connection):
+    if not (watched and _version(connection) == ScriptDirectory.from_config(config).get_current_head()):
         tell("schema, functions and triggers")
         _with_short_locks(connection, everything)
+
+
+def _version(connection: Connection) -> str | None:
+    return connection.scalar(text("SELECT version_num FROM insights.alembic_version"))
 
 
 def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
@@ -190,6 +213,7 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
 
     def everything() -> None:
         _lock_platform(connection, "ACCESS EXCLUSIVE")
+        announce_all(connection)  # and with it what waits in the log unannounced
         # Whoever reads these will read the platform's tables, too: he is not waited for while those are locked.
         for table in connection.execute(
             text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")
@@ -205,6 +229,11 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
     for name in INDEXES:
         tell(f"index {name}")
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def announce_all(connection: Connection) -> None:
+    """Announce, with the transaction that is open, that every answer may be old."""
+    connection.execute(text("SELECT pg_notify(:channel, 'all')"), {"channel": CHANNEL})
 
 
 def is_complete(connection: Connection) -> bool:

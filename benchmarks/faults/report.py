@@ -46,7 +46,8 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 - **Slow clients**: a thread gets a request whose headers are whole (`app/worker.py`). Until then a connection waits
   in the poller, 10 s at most; where all `worker_connections` are taken, the one that has waited for longest gives way.
 - **SIGTERM**: a worker takes the connections that the kernel has accepted, closes its listener, answers what comes on
-  kept connections with `Connection: close`, and ends when all are closed.
+  kept connections with `Connection: close`, and ends when all are closed. A connection that the kernel lets in between
+  the last one taken and the closing is reset: a matter of microseconds, just before new ones are refused anyway.
 - **Logs that cannot be written** are lost; `log_lines_lost` tells how many once there is room again.
 
 ## Not tried

@@ -194,6 +194,21 @@ def test_a_missing_trigger_is_put_back_and_all_is_built_anew(rollups: Run, platf
     rollups("verify")
 
 
+def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
+    rollups: Run, platform_engine: Engine
+) -> None:
+    rollups("install")
+    with platform_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE insights.listen_changes DROP unannounced"))
+        connection.execute(text("UPDATE insights.alembic_version SET version_num = '0001'"))
+    again = rollups("install").output
+    assert "schema, functions and triggers" in again
+    assert "slots" not in again
+    with platform_engine.begin() as connection:
+        connection.execute(text("INSERT INTO \"History\" VALUES (2, '2026-11-23 10:00:00.5', 'track1')"))
+    rollups("verify")
+
+
 def test_an_emptied_table_is_built_anew_by_install(rollups: Run, platform_engine: Engine) -> None:
     rollups("install")
     with platform_engine.begin() as connection:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from psycopg2.extras import execute_values
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from app.rollups import installation
+from app.rollups.announcements import UNANNOUNCED
 from app.rollups.building import build, start_anew
 from app.rollups.folding import fold
 from app.rollups.folding import snapshot as writing_snapshot
@@ -269,3 +270,62 @@ def test_nothing_is_announced_that_was_rolled_back_or_changed_nothing(installed:
         assert heard() == ["all"]
         execute(installed, "INSERT INTO \"ArtistFollowers\" VALUES ('artist1', '2026-11-06', 1)")
         assert heard() == ["everyone"]
+
+
+@pytest.fixture
+def announcer(installed: Engine) -> Iterator[Connection]:
+    """A transaction that will announce itself, and is still open."""
+    with installed.connect() as connection:
+        connection.execute(text("INSERT INTO \"History\" VALUES (1, '2026-11-07', 'track1')"))
+        yield connection
+    execute(installed, "DELETE FROM \"History\" WHERE played_at = '2026-11-07'")
+
+
+def test_a_commit_beside_one_that_announces_itself_is_announced_when_it_is_folded_in(
+    installed: Engine, announcer: Connection
+) -> None:
+    with listening(installed) as heard:
+        execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-07', 'track1'), (3, '2026-11-07', 'track1')")
+        assert heard() == []
+        announcer.commit()
+        assert heard() == ["1"]
+        with operator(installed) as connection, writing_snapshot(connection):
+            assert fold(connection) == 3
+        assert [set(payload.split(",")) for payload in heard()] == [{"2", "3"}]
+        execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-08', 'track1')")
+        assert heard() == ["2"]
+
+
+def test_a_commit_beside_one_that_announces_itself_is_found_in_the_log(
+    installed: Engine, announcer: Connection
+) -> None:
+    def look(seen: str | None) -> tuple[str, set[int]]:
+        with installed.connect() as connection:
+            found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
+        return found.snapshot, set(found.users or ())
+
+    insert = "INSERT INTO \"History\" VALUES ({user}, '2026-11-09', 'track1')"
+    seen, users = look(None)
+    assert users == set()
+    with installed.connect() as late:
+        late.execute(text(insert.format(user=4)))
+        execute(installed, insert.format(user=2))
+        seen, users = look(seen)
+        assert users == {2}
+        seen, users = look(seen)
+        assert users == set()
+        announcer.rollback()
+        late.commit()
+    execute(installed, insert.format(user=3))  # announces itself
+    seen, users = look(seen)
+    assert users == {4}
+    assert look(seen)[1] == set()
+
+
+def test_what_is_unannounced_in_the_log_is_announced_with_a_rebuild(installed: Engine, announcer: Connection) -> None:
+    execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-10', 'track1')")
+    announcer.rollback()
+    with listening(installed) as heard, operator(installed) as connection:
+        start_anew(connection)
+        assert heard() == ["all"]
+        build(connection, lambda: NOW, quiet)
