@@ -204,8 +204,8 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
         _with_short_locks(connection, everything)
 
 
-def _version(connection: Connection) -> str | None:
-    return connection.scalar(text("SELECT version_num FROM insights.alembic_version"))
+def _version(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT version_num FROM insights.alembic_version")))
 
 
 def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
