@@ -70,25 +70,31 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
         .join_from(plays, tracks, is_same)
         .cte("featured")
     )
-    counts = session.execute(
+    counts = (
         select(
             select(total(plays.c.plays)).scalar_subquery().label("listens"),
             total(featured.c.plays).label("with_features"),
             *(_plays_where(featured, featured.c.key == key).label(f"key_{key}") for key in range(KEYS)),
             _plays_where(featured, featured.c.mode == MAJOR).label("major"),
             _plays_where(featured, featured.c.mode == MINOR).label("minor"),
-        ).select_from(featured)
-    ).one()
-    profile: dict[int, list[Row[Any]]] = {}
-    for row in session.execute(_profile(featured)):
+        )
+        .select_from(featured)
+        .cte("counts")
+    )
+    bins = _profile(featured).cte("bins")
+    # The counts are there where no listen has features, too: the bins are joined to them.
+    found = session.execute(select(counts, bins).join_from(counts, bins, true(), isouter=True)).all()
+    whole = found[0]
+    profile: dict[int | None, list[Row[Any]]] = {}
+    for row in found:
         profile.setdefault(row.number, []).append(row)
     return Features(
         window,
-        counts.listens,
-        counts.with_features / counts.listens if counts.listens else 0.0,
+        whole.listens,
+        whole.with_features / whole.listens if whole.listens else 0.0,
         {name: _feature(profile.get(number, [])) for number, name in enumerate(RANGES, start=1)},
-        [getattr(counts, f"key_{key}") for key in range(KEYS)],
-        {"major": counts.major, "minor": counts.minor},
+        [getattr(whole, f"key_{key}") for key in range(KEYS)],
+        {"major": whole.major, "minor": whole.minor},
     )
 
 
