@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from config import SettingsSchema
 from tests.conftest import SECRET
 from tests.factories import Platform
+from tests.rollups.conftest import install as install_rollups
 from tests.faults import Valkey
 from tests.servers import Gunicorn, Scrape, database, starting, url_of
 
@@ -69,6 +70,7 @@ def server(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         database(server_url, "operations", fill) as engine,
         starting(tmp_path_factory.mktemp("operations"), url_of(engine)) as start,
     ):
+        install_rollups(engine)
         digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of "test"
         server = start(
             CACHE_TYPE="RedisCache",

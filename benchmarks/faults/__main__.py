@@ -1,6 +1,6 @@
 """Try every fault, and write what happened to docs/reliability.md.
 
-    python -m benchmarks.faults                         all of it, some ten minutes
+    python -m benchmarks.faults                         all of it, a quarter of an hour
     python -m benchmarks.faults --only redis slow       those whose name has one of these texts in it; writes nothing
     python -m benchmarks.faults --only load
 

