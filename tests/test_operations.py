@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 from config import SettingsSchema
 from tests.conftest import SECRET
 from tests.factories import Platform
-from tests.rollups.conftest import install as install_rollups
 from tests.faults import Valkey
+from tests.rollups.conftest import install as install_rollups
 from tests.servers import Gunicorn, Scrape, database, starting, url_of
 
 OPERATIONS = Path("docs/operations.md").read_text()

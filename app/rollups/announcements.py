@@ -8,7 +8,7 @@ committed listen shows within a second, cached or not.
 import select
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import structlog
 from flask import Flask
@@ -19,13 +19,13 @@ from app.cache.backends import Backend, backend
 from app.cache.breaker import CacheUnavailableError
 from app.cache.keys import EVERYONE
 from app.rollups.connections import direct_engine
-from app.rollups.installation import CHANNEL
+from app.rollups.installation import CHANNEL, MOST_USERS
 from app.rollups.state import IS_INSTALLED
 
 log = structlog.get_logger(__name__)
 
-# Seconds: between two looks into the log, and at what else is to be done; between two ends of everyone's generation, so
-# that a loader that commits all the time leaves the answers of everyone some life; before a connection that was lost is
+# Seconds: between two looks into the log, and at what else is to be done; between two ends of everyone's generation, or
+# of all, so that a loader that commits all the time leaves the answers some life; before a connection that was lost is
 # made anew.
 TICK, LIFE_OF_EVERYONE, PAUSE = 0.25, 0.5, 0.5
 # Seconds between two looks at whether the rollups are installed.
@@ -55,18 +55,29 @@ class Overdue:
         elif payload == "everyone":
             self.users.add(EVERYONE)
         else:
-            self.users |= {EVERYONE, *map(int, payload.split(","))}
+            self.note_users(payload.split(","))
+
+    def note_users(self, users: Collection[str | int]) -> None:
+        """Note users whose listens have changed; of many it is quicker to end all."""
+        if len(users) > MOST_USERS:
+            self.all = True
+        else:
+            self.users |= {EVERYONE, *map(int, users)}
 
     def end(self, store: Backend, *, everyone: bool) -> None:
-        """End them, that of everyone only where it is said so. What the backend could not be told stays overdue."""
+        """End them, all and that of everyone only where it is said so. What the backend was not told stays overdue."""
         store.begin()
-        if self.all:
+        if self.all and everyone:
             generations.end(store)
             self.all = False
             self.users.clear()
         for user_id in self._due(everyone):
             generations.end(store, user_id)
             self.users.discard(user_id)
+
+    def are_due(self, *, everyone: bool) -> bool:
+        """Whether there is anything to end."""
+        return bool(self._due(everyone)) or (self.all and everyone)
 
     def _due(self, everyone: bool) -> Iterable[int]:
         return sorted(self.users) if everyone else sorted(self.users - {EVERYONE})
@@ -104,6 +115,7 @@ class Listener(threading.Thread):
         while True:
             if time.monotonic() >= due:
                 seen = self._look(connection, seen)
+                self._warned = False
                 due = time.monotonic() + (ABSENCE if seen is None else TICK)
             if select.select([raw], [], [], TICK)[0]:
                 raw.poll()
@@ -114,23 +126,21 @@ class Listener(threading.Thread):
 
     def _look(self, connection: Connection, seen: str | None) -> str | None:
         """Note who is unannounced in the log since a snapshot; the snapshot of now, None where no rollups are."""
-        installed = bool(connection.scalar(IS_INSTALLED))
-        self._warned = False
-        if not installed:
+        if not connection.scalar(IS_INSTALLED):
             return None
         if seen is None:
             # Whatever was announced before, this process has not heard it.
             self._overdue.all = True
         found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
         if found.users:
-            self._overdue.users |= {EVERYONE, *found.users}
+            self._overdue.note_users(found.users)
             self._heard.set()
         return str(found.snapshot)
 
     def _end_generations(self) -> None:
         overdue = self._overdue
         everyone = time.monotonic() > self._everyone_ended + LIFE_OF_EVERYONE
-        if not overdue.all and not (overdue.users if everyone else overdue.users - {EVERYONE}):
+        if not overdue.are_due(everyone=everyone):
             return
         with self._app.app_context():
             try:

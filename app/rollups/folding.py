@@ -86,7 +86,7 @@ def fold(connection: Connection) -> int:
     return listens + sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in CATALOGUE_LOGS)
 
 
-# What nobody has found in the log until now, nobody will: it is announced with the fold.
+# What a listener has not found in the log until now, it will not find: it is announced with the fold.
 CLEAR_LISTENS = """
     WITH gone AS (DELETE FROM insights.listen_changes RETURNING user_id, unannounced),
     told AS MATERIALIZED (

@@ -184,8 +184,9 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
     watched = is_complete(connection)
 
     def everything() -> None:
-        # First of all: whoever writes here holds locks there.
+        # First of all: whoever writes here holds locks there. Who reads here is waited for, while writers wait.
         _lock_platform(connection, "SHARE ROW EXCLUSIVE")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
         command.upgrade(config, "head")
         for function in functions():

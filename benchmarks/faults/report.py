@@ -68,8 +68,8 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 
 
 WHY = """
-p50 is a hit's time. One request in ten is computed, so p99 is the time of a slow computed answer; the clients, PostgreSQL
-and the service share the cores.
+p50 is a hit's time. One request in ten is computed, so p99 is the time of a slow computed answer; the clients,
+PostgreSQL and the service share the cores.
 """
 
 

@@ -74,9 +74,3 @@ CREATE TABLE insights.truncations (table_name text);
 
 def upgrade() -> None:
     op.execute(TABLES)
-
-
-def downgrade() -> None:
-    tables = "truncations duration_changes genre_changes credit_changes listen_changes firsts slots sizes rankings"
-    for table in (*tables.split(), "windows", "state"):
-        op.execute(f"DROP TABLE insights.{table}")

@@ -11,7 +11,3 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX listen_changes_unannounced ON insights.listen_changes (unannounced) WHERE unannounced IS NOT NULL"
     )
-
-
-def downgrade() -> None:
-    op.execute("ALTER TABLE insights.listen_changes DROP unannounced")
