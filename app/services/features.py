@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import TrackFeatures
 from app.services.expressions import element, looked_up, total
+from app.services.listens import Listens
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.windows import Window
 
 BINS = 10
@@ -62,7 +64,23 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     A histogram has ten bins of equal width over the feature's range; a value on the edge of two is in the upper one,
     and values beyond the range are in the end bins.
     """
-    listens = listens_of(session, audience, window)
+    found = run(session, listens_of(session, audience, window), _query).all()
+    whole = found[0]
+    profile: dict[int | None, list[Row[Any]]] = {}
+    for row in found:
+        profile.setdefault(row.number, []).append(row)
+    return Features(
+        window,
+        whole.listens,
+        whole.with_features / whole.listens if whole.listens else 0.0,
+        {name: _feature(profile.get(number, [])) for number, name in enumerate(RANGES, start=1)},
+        [getattr(whole, f"key_{key}") for key in range(KEYS)],
+        {"major": whole.major, "minor": whole.minor},
+    )
+
+
+def _query(listens: Listens) -> Select[Any]:
+    """The counts, and with them a row for each bin of the profile."""
     plays = listens.plays
     tracks, is_same = looked_up(TrackFeatures.id, plays.c.track_id, one_by_one=listens.one_by_one)
     featured = (
@@ -83,19 +101,7 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     )
     bins = _profile(featured).cte("bins")
     # The counts are there where no listen has features, too: the bins are joined to them.
-    found = session.execute(select(counts, bins).join_from(counts, bins, true(), isouter=True)).all()
-    whole = found[0]
-    profile: dict[int | None, list[Row[Any]]] = {}
-    for row in found:
-        profile.setdefault(row.number, []).append(row)
-    return Features(
-        window,
-        whole.listens,
-        whole.with_features / whole.listens if whole.listens else 0.0,
-        {name: _feature(profile.get(number, [])) for number, name in enumerate(RANGES, start=1)},
-        [getattr(whole, f"key_{key}") for key in range(KEYS)],
-        {"major": whole.major, "minor": whole.minor},
-    )
+    return select(counts, bins).join_from(counts, bins, true(), isouter=True)
 
 
 def _profile(featured: CTE) -> Select[Any]:

@@ -4,27 +4,71 @@ Measures are written over these selectables alone, so that what they read is the
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Select, cast, distinct, func, literal, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    any_,
+    bindparam,
+    cast,
+    distinct,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.types import TypeEngine
 
 from app.audience import Audience
 from app.clock_steps import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
 from app.ranking import SortBy
-from app.services.expressions import among, local_time, looked_up, naive, total
+from app.services.expressions import local_time, looked_up, naive, total
 from app.services.relations import Relation
-from app.windows import Window
+from app.windows import CUSTOM, MIN_BOUND, Window
+
+
+class Shape(Protocol):
+    """What statements over some listens hang on, besides values: they are the same for all listens of a shape."""
+
+    def __hash__(self) -> int: ...
+
+    def listens(self) -> "Listens":
+        """Listens of this shape, whose values a statement is yet to be given, by their names in `Listens.values`."""
+
+
+@dataclass(frozen=True)
+class LiveShape:
+    """The shape of a user's listens, or a group's."""
+
+    one_user: bool
+    has_start: bool
+    has_end: bool
+    tz: ZoneInfo
+    name: str
+
+    def listens(self) -> "Listens":
+        """Listens of this shape, whose values a statement is yet to be given."""
+        audience = Audience((0,) if self.one_user else (0, 0))
+        window = Window(CUSTOM, MIN_BOUND if self.has_start else None, MIN_BOUND if self.has_end else None, self.tz)
+        return Listens(audience, window, name=self.name, is_open=True)
 
 
 class Listens:
     """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
 
     Each selectable is made once: the parts of a statement that need the same one share it. `name` goes before the names
-    of the CTEs, where one statement has two audiences.
+    of the CTEs, where one statement has two audiences. Where `is_open`, the statements have parameters in the places of
+    values.
     """
 
     def __init__(
@@ -35,12 +79,31 @@ class Listens:
         track_id: str | None = None,
         artist_id: str | None = None,
         name: str = "",
+        is_open: bool = False,
     ) -> None:
         self.audience = audience
         self.window = window
         self.track_id = track_id
         self.artist_id = artist_id
         self.name = name
+        self.is_open = is_open
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape, None where statements over these listens are not like those over others."""
+        if self.audience.user_ids is None or self.track_id is not None or self.artist_id is not None:
+            return None
+        window = self.window
+        return LiveShape(self.one_by_one, window.start is not None, window.end is not None, window.tz, self.name)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What stands in the places of an open statement's parameters."""
+        users = self.audience.user_ids or ()
+        instants = {"start": self.window.start, "end": self.window.end}
+        return {"users": users[0] if self.one_by_one else list(users)} | {
+            name: naive(instant) for name, instant in instants.items() if instant is not None
+        }
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
@@ -56,18 +119,23 @@ class Listens:
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a row of "History" has to fulfil to be one of these listens."""
         conditions: list[ColumnElement[bool]] = []
-        if self.audience.user_ids is not None:
-            conditions.append(among(History.user_id, self.audience.user_ids))
+        if self.one_by_one:
+            conditions.append(History.user_id == self._value("users", Integer()))
+        elif self.audience.user_ids is not None:
+            conditions.append(History.user_id == any_(self._value("users", ARRAY(Integer))))
         if self.window.start is not None:
-            conditions.append(History.played_at >= naive(self.window.start))
+            conditions.append(History.played_at >= self._value("start", TIMESTAMP()))
         if self.window.end is not None:
-            conditions.append(History.played_at < naive(self.window.end))
+            conditions.append(History.played_at < self._value("end", TIMESTAMP()))
         if self.track_id is not None:
             conditions.append(History.track_id == self.track_id)
         if self.artist_id is not None:
             credited = select(ArtistTrack.track_id).where(ArtistTrack.artist_id == self.artist_id)
             conditions.append(History.track_id.in_(credited))
         return conditions
+
+    def _value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        return bindparam(name, type_=type_) if self.is_open else literal(self.values[name], type_)
 
     @cached_property
     def rows(self) -> FromClause:

@@ -6,9 +6,10 @@ Ranks are competition ranks over the whole list (1, 1, 3); ties in the measure g
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Integer, Select, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,7 @@ from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.relations import Relation, in_order
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.windows import Window
 
 
@@ -67,6 +69,16 @@ class RankedListener(Place):
     username: str
 
 
+Choice = Callable[[Listens], Relation]
+
+# Made once, as they are what statements are known by.
+BY_TRACK: Choice = attrgetter("by_track")
+BY_ARTIST: Choice = attrgetter("by_artist")
+BY_PRIMARY_ARTIST: Choice = attrgetter("by_primary_artist")
+BY_GENRE: Choice = attrgetter("by_genre")
+BY_LISTENER: Choice = attrgetter("by_listener")
+
+
 def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedTrack]:
     """Top tracks."""
     return rank_tracks(session, listens_of(session, audience, window), ranking)
@@ -74,21 +86,19 @@ def top_tracks(session: Session, audience: Audience, window: Window, ranking: Ra
 
 def top_artists(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedArtist]:
     """Top artists: a listen counts once for each credited artist."""
-    return _rank_artists(session, listens_of(session, audience, window), ranking, lambda listens: listens.by_artist)
+    return _rank_artists(session, listens_of(session, audience, window), ranking, BY_ARTIST)
 
 
 def top_primary_artists(
     session: Session, audience: Audience, window: Window, ranking: Ranking
 ) -> Listing[RankedArtist]:
     """Top primary artists: a listen counts once for each primary artist."""
-    return _rank_artists(
-        session, listens_of(session, audience, window), ranking, lambda listens: listens.by_primary_artist
-    )
+    return _rank_artists(session, listens_of(session, audience, window), ranking, BY_PRIMARY_ARTIST)
 
 
 def top_genres(session: Session, audience: Audience, window: Window, ranking: Ranking) -> Listing[RankedGenre]:
     """Top genres: a listen counts once for each distinct genre of its primary artists."""
-    places, rows = _rank(session, listens_of(session, audience, window), ranking, lambda listens: listens.by_genre)
+    places, rows = _rank(session, listens_of(session, audience, window), ranking, BY_GENRE)
     return Listing(named_genres(places), rows)
 
 
@@ -99,13 +109,13 @@ def top_listeners(session: Session, audience: Audience, window: Window, ranking:
 
 def rank_tracks(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedTrack]:
     """The tracks of some listens."""
-    places, rows = _rank(session, listens, ranking, lambda listens: listens.by_track)
+    places, rows = _rank(session, listens, ranking, BY_TRACK)
     return Listing(named_tracks(session, places), rows)
 
 
 def rank_listeners(session: Session, listens: Listens, ranking: Ranking) -> Listing[RankedListener]:
     """The users of some listens."""
-    places, rows = _rank(session, listens, ranking, _by_listener, disjoint=_by_listener)
+    places, rows = _rank(session, listens, ranking, BY_LISTENER, disjoint=BY_LISTENER)
     return Listing(named_listeners(session, places), rows)
 
 
@@ -151,13 +161,7 @@ def first_places(rows: list[list[Any]] | None, all_listens: int) -> dict[Any, Pl
     }
 
 
-def _by_listener(listens: Listens) -> Relation:
-    return listens.by_listener
-
-
-def _rank_artists(
-    session: Session, listens: Listens, ranking: Ranking, relation: Callable[[Listens], Relation]
-) -> Listing[RankedArtist]:
+def _rank_artists(session: Session, listens: Listens, ranking: Ranking, relation: Choice) -> Listing[RankedArtist]:
     places, rows = _rank(session, listens, ranking, relation)
     return Listing(named_artists(session, places), rows)
 
@@ -166,19 +170,15 @@ def _rank(
     session: Session,
     listens: Listens,
     ranking: Ranking,
-    relation: Callable[[Listens], Relation],
-    disjoint: Callable[[Listens], Relation] = lambda listens: listens.by_track,
+    relation: Choice,
+    disjoint: Choice = BY_TRACK,
 ) -> tuple[dict[Any, Place], int]:
     """The places on one page by id, in order, and the number of rows over all pages.
 
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
-    page = relation(listens).page(ranking.by, ranking.limit, ranking.offset)
-    figures = {"rows": relation(listens).number, "all_listens": listens.whole(ranking.by, disjoint(listens))}
-    whole = select(*(figure.scalar_subquery().label(name) for name, figure in figures.items())).cte("whole")
-    # The figures are there for a page beyond the end, too: the page is joined to them.
-    query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
-    found = session.execute(query).all()
+    page = {"limit": ranking.limit, "offset": ranking.offset}
+    found = run(session, listens, _page_query, relation, disjoint, ranking.by, **page).all()
     rows = [row for row in found if row.id is not None]
     previous: dict[Any, Previous] = {}
     if ranking.compare and rows:
@@ -194,6 +194,15 @@ def _rank(
         )
         for row in rows
     }, found[0].rows
+
+
+def _page_query(listens: Listens, relation: Choice, disjoint: Choice, by: SortBy) -> Select[Any]:
+    limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
+    page = relation(listens).page(by, limit, offset)
+    figures = {"rows": relation(listens).number, "all_listens": listens.whole(by, disjoint(listens))}
+    whole = select(*(figure.scalar_subquery().label(name) for name, figure in figures.items())).cte("whole")
+    # The figures are there for a page beyond the end, too: the page is joined to them.
+    return select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
 
 
 def _share(row: Any, all_listens: int, by: SortBy) -> float:

@@ -10,6 +10,9 @@ from app.models.history import Track
 from app.ranking import SortBy
 from app.services.expressions import among, byte_order, looked_up, total
 
+# A number, or a parameter of an open statement.
+Number = int | ColumnElement[int]
+
 
 class Relation:
     """Listens by something.
@@ -40,7 +43,7 @@ class Relation:
         parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
         return Relation(parts, self.name, one_by_one=self._one_by_one)._times().cte(self.name + "_times_of")
 
-    def page(self, by: SortBy, limit: int, offset: int = 0) -> CTE:
+    def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         """`id`, `rank`, `plays` and `listen_time_ms` of `limit` rows by a measure, after the first `offset`.
 
         Ranks are competition ranks over all rows; rows of one rank are in the order of their ids.

@@ -1,6 +1,7 @@
 """Everyone's listens out of the rollups: rankings, and slots of time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
@@ -30,10 +31,10 @@ from app.rollups.changes import ONE_WINDOW, slot_changes
 from app.rollups.spans import Span, base_of
 from app.rollups.state import Rollups
 from app.services.expressions import element, naive, total
-from app.services.listens import Listens
+from app.services.listens import Listens, Shape
 from app.services.relations import Relation
 from app.services.rolled_up_relations import RolledUpRelation
-from app.timezones import DAY
+from app.timezones import DAY, timezone
 from app.windows import MIN_BOUND, Window
 
 SLOT = timedelta(minutes=15)
@@ -43,14 +44,54 @@ EPOCH = naive(MIN_BOUND)
 FIRST_DAY = date(1, 1, 1)
 
 
+@dataclass(frozen=True)
+class RolledUpShape:
+    """The shape of everyone's listens in a window that has rankings, for statements over these alone."""
+
+    listens_changed: bool
+    catalogue_changed: bool
+    name: str
+
+    def listens(self) -> "RolledUpListens":
+        """Listens of this shape, whose values a statement is yet to be given."""
+        rollups = Rollups(
+            windows={0: Span(None, None)},
+            listens_changed=self.listens_changed,
+            catalogue_changed=self.catalogue_changed,
+        )
+        return RolledUpListens(Window.all_time(timezone("UTC")), rollups, name=self.name, is_open=True)
+
+
 class RolledUpListens(Listens):
     """Everyone's listens in a window."""
 
-    def __init__(self, window: Window, rollups: Rollups, *, name: str = "") -> None:
-        super().__init__(EVERYONE, window, name=name)
+    def __init__(self, window: Window, rollups: Rollups, *, name: str = "", is_open: bool = False) -> None:
+        super().__init__(EVERYONE, window, name=name, is_open=is_open)
         self.rollups = rollups
         self._span = Span.of(window)
         self._base = base_of(self._span, rollups.windows)
+
+    @property
+    def shape(self) -> Shape | None:
+        if self._base is None or self._base.edges:
+            return None
+        return RolledUpShape(self.rollups.listens_changed, self.rollups.catalogue_changed, self.name)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        if self._base is None:
+            return super().values
+        span = {f"window_{name}": instant for name, instant in self._base.span._asdict().items()}
+        return super().values | {"window_id": self._base.window_id} | span
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        self._want_values()
+        return super().conditions
+
+    def _want_values(self) -> None:
+        if self.is_open:
+            raise NotImplementedError("open statements over everyone's listens are over rankings alone")
 
     @property
     def has_rankings(self) -> bool:
@@ -63,7 +104,8 @@ class RolledUpListens(Listens):
     def _relation(self, kind: Kind) -> Relation | None:
         if self._base is None:
             return None
-        return RolledUpRelation(kind, self._base, self.rollups, f"{self.name}by_{kind.name.lower()}")
+        name = f"{self.name}by_{kind.name.lower()}"
+        return RolledUpRelation(kind, self._base, self.rollups, name, is_open=self.is_open)
 
     @cached_property
     def by_track(self) -> Relation:
@@ -174,6 +216,7 @@ class RolledUpListens(Listens):
     @cached_property
     def _by_slot(self) -> FromClause:
         """`slot`, `plays` and `listen_time_ms`, which sum up to the window's listens."""
+        self._want_values()
         starts, ends = self._span
         first = None if starts is None else -((EPOCH - starts) // SLOT)
         after = None if ends is None else _slot(ends)

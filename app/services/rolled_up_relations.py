@@ -17,8 +17,10 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     cast,
     func,
+    literal,
     select,
     text,
     union_all,
@@ -30,38 +32,39 @@ from app.rollups.changes import ONE_WINDOW, ranking_changes
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
 from app.services.expressions import byte_order, total
-from app.services.relations import Relation
+from app.services.relations import Number, Relation
 
 
 class RolledUpRelation(Relation):
     """A ranking of everyone's listens, and the changes to it."""
 
-    def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str) -> None:
+    def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool = False) -> None:
         self.name = name
         self._kind = kind
         self._base = base
+        self._is_open = is_open
+        self._window_id = bindparam("window_id", type_=Integer) if is_open else literal(base.window_id, Integer)
         self._catalogue_changed = rollups.catalogue_changed
         self._is_whole = not rollups.changed and not base.edges
 
     @cached_property
     def _changes(self) -> CTE:
         """`id`, `plays` and `listen_time_ms` to add."""
-        mark = f"{self.name}_"
+        mark = "window_" if self._is_open else f"{self.name}_"
         edges = " UNION ALL ".join(
             f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
             f' FROM "History" WHERE played_at >= :{mark}from{number} AND played_at < :{mark}to{number}'
             for number, edge in enumerate(self._base.edges)
         )
         sql = ranking_changes(ONE_WINDOW.format(name=mark), [self._kind], edges, catalogue=self._catalogue_changed)
-        values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
-        for number, edge in enumerate(self._base.edges):
-            values |= {f"from{number}": edge.starts, f"to{number}": edge.ends}
-        return (
-            text(sql)
-            .bindparams(**{mark + key: value for key, value in values.items()})
-            .columns(window_id=Integer, kind=Integer, id=String, plays=Integer, listen_time_ms=BigInteger)
-            .cte(self.name + "_changes")
-        )
+        changes = text(sql)
+        if not self._is_open:
+            values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
+            for number, edge in enumerate(self._base.edges):
+                values |= {f"from{number}": edge.starts, f"to{number}": edge.ends}
+            changes = changes.bindparams(**{mark + key: value for key, value in values.items()})
+        columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
+        return changes.columns(**columns).cte(self.name + "_changes")
 
     @cached_property
     def _changed(self) -> CTE:
@@ -78,7 +81,7 @@ class RolledUpRelation(Relation):
                 self._changes,
                 rankings,
                 and_(
-                    rankings.c.window_id == self._base.window_id,
+                    rankings.c.window_id == self._window_id,
                     rankings.c.kind == self._kind,
                     rankings.c.id == changes.id,
                 ),
@@ -90,10 +93,10 @@ class RolledUpRelation(Relation):
     def _stored(self, *columns: str) -> Select[Any]:
         """The ranking, as it was before the changes."""
         return select(*(rankings.c[name] for name in columns or ("id", "plays", "listen_time_ms"))).where(
-            rankings.c.window_id == self._base.window_id, rankings.c.kind == self._kind
+            rankings.c.window_id == self._window_id, rankings.c.kind == self._kind
         )
 
-    def _rows(self, first: tuple[SortBy, int] | None = None) -> FromClause:
+    def _rows(self, first: tuple[SortBy, Number] | None = None) -> FromClause:
         """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
         stored = self._stored()
         if not self._is_whole:
@@ -119,7 +122,7 @@ class RolledUpRelation(Relation):
     def times_of(self, rows: CTE) -> CTE:
         return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
 
-    def page(self, by: SortBy, limit: int, offset: int = 0) -> CTE:
+    def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         rows = self._rows((by, offset + limit))
         in_order = _measure(rows, by).desc(), byte_order(rows.c.id)
         # The list's beginning is all that the ranks of a page depend on.
@@ -166,7 +169,7 @@ class RolledUpRelation(Relation):
         return select(whole + select(total(_measure(self._changes, by))).scalar_subquery())
 
     def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
-        size = select(column).where(sizes.c.window_id == self._base.window_id, sizes.c.kind == self._kind)
+        size = select(column).where(sizes.c.window_id == self._window_id, sizes.c.kind == self._kind)
         return size.scalar_subquery()
 
     def _public(self, id_: ColumnElement[Any]) -> ColumnElement[Any]:

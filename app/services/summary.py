@@ -1,11 +1,11 @@
 """A page's numbers in one call."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -25,6 +25,7 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.services.streaks import current_of, runs
 from app.today import Today
 from app.windows import Window
@@ -79,31 +80,36 @@ def overview(
 
     All in one statement, so that what they share is read once. Each of `more` has one row and one column.
     """
-    totals = {
+    return _read(figures(session, **_overview(listens, limit), **more))
+
+
+def _overview(listens: Listens, limit: int) -> dict[str, Select[Any]]:
+    return {
         "listens": listens.count(),
         "listen_time_ms": listens.listen_time(),
         "distinct_tracks": listens.by_track.number,
         "distinct_artists": listens.by_artist.number,
         "distinct_primary_artists": listens.by_primary_artist.number,
         "distinct_genres": listens.by_genre.number,
-    }
-    heads = {
         "tracks": first_rows(listens.by_track, limit),
         "primary_artists": first_rows(listens.by_primary_artist, limit),
         "genres": first_rows(listens.by_genre, limit),
     }
-    found = figures(session, **totals, **heads, **more)
-    return (
-        {name: found[name] for name in totals},
-        {name: found[name] for name in more},
-        {name: first_places(found[name], found["listens"]) for name in heads},
-    )
+
+
+def _read(found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
+    heads = {name: first_places(found.pop(name), found["listens"]) for name in ("tracks", "primary_artists", "genres")}
+    totals = {field.name: found.pop(field.name) for field in fields(Totals)}
+    return totals, found, heads
 
 
 def figures(session: Session, **queries: Select[Any]) -> dict[str, Any]:
     """The results of queries of one row and one column, in one statement."""
-    row = session.execute(select(*(query.scalar_subquery().label(name) for name, query in queries.items()))).one()
-    return dict(row._mapping)
+    return dict(session.execute(_side_by_side(queries)).one()._mapping)
+
+
+def _side_by_side(queries: Mapping[str, Select[Any]]) -> Select[Any]:
+    return select(*(query.scalar_subquery().label(name) for name, query in queries.items()))
 
 
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
@@ -118,28 +124,22 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),
-        **_summary(session, listens)[0],
+        **_summary(session, listens, run(session, listens, _summary_query).one())[0],
     )
 
 
 def global_summary(session: Session, audience: Audience, window: Window) -> GlobalSummary:
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
     listens = listens_of(session, audience, window)
-    summary, more = _summary(
-        session,
-        listens,
-        active_days=number_of(listens.days),
-        distinct_listeners=listens.distinct_listeners(),
-        listener=first_rows(listens.by_listener, 1),
-    )
+    found = session.execute(_summary_query(listens, of_everyone=True)).one()
+    summary, more = _summary(session, listens, found)
     top = named_listeners(session, first_places(more.pop("listener"), summary["listens"]))
     return GlobalSummary(top_listener=_first(top), **more, **summary)
 
 
-def _summary(session: Session, listens: Listens, **more: Select[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What all summaries have, by its name in `Summary`, and the results of `more`."""
-    ends = {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
-    totals, found, heads = overview(session, listens, 1, **ends, **more)
+def _summary(session: Session, listens: Listens, row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What all summaries have, by its name in `Summary`, and what that of everyone has besides."""
+    totals, found, heads = _read(dict(row._mapping))
     summary = totals | {
         "window": listens.window,
         "first_listen_at": found.pop("first_listen_at"),
@@ -149,6 +149,17 @@ def _summary(session: Session, listens: Listens, **more: Select[Any]) -> tuple[d
         "top_genre": _first(named_genres(heads["genres"])),
     }
     return summary, found
+
+
+def _summary_query(listens: Listens, *, of_everyone: bool = False) -> Select[Any]:
+    queries = _overview(listens, 1) | {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
+    if of_everyone:
+        queries |= {
+            "active_days": number_of(listens.days),
+            "distinct_listeners": listens.distinct_listeners(),
+            "listener": first_rows(listens.by_listener, 1),
+        }
+    return _side_by_side(queries)
 
 
 def _first(rows: Sequence[Any]) -> Any:

@@ -1,47 +1,58 @@
 """Totals and distincts: one number over the listens of an audience in a window."""
 
+from collections.abc import Callable
+from operator import attrgetter, methodcaller
+
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
+from app.services.listens import Listens
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.windows import Window
+
+LISTENS, LISTEN_TIME, LISTENERS = map(methodcaller, ("count", "listen_time", "distinct_listeners"))
+TRACKS, ARTISTS, PRIMARY_ARTISTS, GENRES = map(
+    attrgetter, ("by_track.number", "by_artist.number", "by_primary_artist.number", "by_genre.number")
+)
 
 
 def total_listens(session: Session, audience: Audience, window: Window) -> int:
     """The number of listens."""
-    return _number(session, listens_of(session, audience, window).count())
+    return _number(session, audience, window, LISTENS)
 
 
 def total_listen_time(session: Session, audience: Audience, window: Window) -> int:
     """The listen time in milliseconds, 0 where there is none."""
-    return _number(session, listens_of(session, audience, window).listen_time())
+    return _number(session, audience, window, LISTEN_TIME)
 
 
 def distinct_tracks(session: Session, audience: Audience, window: Window) -> int:
     """The number of different tracks listened to."""
-    return _number(session, listens_of(session, audience, window).by_track.number)
+    return _number(session, audience, window, TRACKS)
 
 
 def distinct_artists(session: Session, audience: Audience, window: Window) -> int:
     """The number of different credited artists listened to."""
-    return _number(session, listens_of(session, audience, window).by_artist.number)
+    return _number(session, audience, window, ARTISTS)
 
 
 def distinct_primary_artists(session: Session, audience: Audience, window: Window) -> int:
     """The number of different primary artists listened to."""
-    return _number(session, listens_of(session, audience, window).by_primary_artist.number)
+    return _number(session, audience, window, PRIMARY_ARTISTS)
 
 
 def distinct_genres(session: Session, audience: Audience, window: Window) -> int:
     """The number of different genres of the primary artists listened to."""
-    return _number(session, listens_of(session, audience, window).by_genre.number)
+    return _number(session, audience, window, GENRES)
 
 
 def distinct_listeners(session: Session, audience: Audience, window: Window) -> int:
     """The number of users with a listen."""
-    return _number(session, listens_of(session, audience, window).distinct_listeners())
+    return _number(session, audience, window, LISTENERS)
 
 
-def _number(session: Session, query: Select[int]) -> int:
-    return session.execute(query).scalar_one()
+def _number(session: Session, audience: Audience, window: Window, query: Callable[[Listens], Select[int]]) -> int:
+    number: int = run(session, listens_of(session, audience, window), query).scalar_one()
+    return number

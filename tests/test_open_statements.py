@@ -1,0 +1,87 @@
+"""Statements that are made once hold nothing of those who asked first: no user, no window, no page."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import postgresql
+
+from app.audience import Audience
+from app.ranking import SortBy
+from app.rollups.spans import Span
+from app.rollups.state import Rollups
+from app.services import rankings, totals
+from app.services.features import _query as features_query
+from app.services.listens import Listens
+from app.services.rankings import BY_ARTIST, BY_GENRE, BY_LISTENER, BY_TRACK
+from app.services.rolled_up import RolledUpListens
+from app.services.summary import _summary_query
+from app.timezones import timezone
+from app.windows import Window
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WINDOWS = [Window.named(name, timezone("UTC"), NOW) for name in ("all_time", "last_month", "30d")]
+PAGES = [
+    (rankings._page_query, relation, BY_TRACK, by) for relation in (BY_TRACK, BY_ARTIST, BY_GENRE) for by in SortBy
+]
+LISTENERS = (rankings._page_query, BY_LISTENER, BY_LISTENER, SortBy.COUNT)
+NUMBERS = [(query,) for query in (totals.LISTENS, totals.LISTEN_TIME, totals.TRACKS, totals.GENRES, totals.LISTENERS)]
+OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,)]
+
+
+def parameters(listens: Listens, statement: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+    """An open statement, and the values that are in it; None where one is yet to be given."""
+    shape = listens.shape
+    assert shape is not None
+    make, *args = statement
+    compiled = make(shape.listens(), *args).compile(dialect=postgresql.dialect())
+    return str(compiled), compiled.params
+
+
+def rolled_up(window: Window, *, changed: bool) -> RolledUpListens:
+    rollups = Rollups(windows={7123: Span.of(window)}, listens_changed=changed, catalogue_changed=changed)
+    return RolledUpListens(window, rollups)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("users", [(1234,), (1234, 5678)], ids=["user", "group"])
+@pytest.mark.parametrize("statement", OF_USERS)
+def test_a_statement_over_users_holds_no_values(window: Window, users: tuple[int, ...], statement: Any) -> None:
+    listens = Listens(Audience(users), window)
+    _, values = parameters(listens, statement)
+    given = listens.values | {"limit": 10, "offset": 0}
+    assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
+    assert set(listens.values) <= values.keys()
+    others = [value for name, value in values.items() if name not in given]
+    assert all(isinstance(value, int | float | str | list) for value in others)
+    assert not any(value in others for value in (1234, 5678, [1234, 5678]))
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("statement", [*PAGES, LISTENERS, *NUMBERS, (features_query,)])
+def test_a_statement_over_rollups_holds_no_values(window: Window, changed: bool, statement: Any) -> None:
+    listens = rolled_up(window, changed=changed)
+    _, values = parameters(listens, statement)
+    given = listens.values | {"limit": 10, "offset": 0}
+    assert values["window_id"] is None
+    assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
+    assert not any(value == 7123 for name, value in values.items() if name not in given)
+
+
+@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS])
+def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
+    one = Listens(Audience((1,)), WINDOWS[1])
+    other = Listens(Audience((2,)), WINDOWS[2])
+    assert one.shape == other.shape
+    assert hash(one.shape) == hash(other.shape)
+    assert parameters(one, statement) == parameters(other, statement)
+
+
+def test_a_statement_that_wants_more_than_rankings_cannot_be_made_of_everyones_open_listens() -> None:
+    shape = rolled_up(WINDOWS[1], changed=False).shape
+    assert shape is not None
+    with pytest.raises(NotImplementedError):
+        shape.listens().first()
+    with pytest.raises(NotImplementedError):
+        _ = shape.listens().by_hour
