@@ -22,7 +22,7 @@ OPERATIONS = Path("docs/operations.md").read_text()
 DASHBOARD = json.loads(Path("docs/grafana/songswap-insights.json").read_text())
 
 # What is a word of PromQL's, and no metric. `up` is made by Prometheus itself, and so are these labels.
-WORDS = {"sum", "rate", "increase", "histogram_quantile", "topk", "count", "by", "or", "vector"}
+WORDS = {"sum", "min", "max", "rate", "increase", "histogram_quantile", "topk", "count", "by", "or", "vector"}
 OF_PROMETHEUS = {"up"}
 LABELS_OF_PROMETHEUS = {"job", "instance", "le"}
 
