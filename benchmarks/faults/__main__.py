@@ -55,7 +55,8 @@ def main() -> None:
                 print(figure, figure.failures or "", flush=True)
     if not chosen.only:
         REPORT.write_text(render(tried, figures, RECOVERY))
-    failed = any(outcome.failures for _, outcome in tried) or bool(figures and figures[-1].failures)
+    last = {figure.cache: figure for figure in figures}
+    failed = any(trial.failures for trial in (*(outcome for _, outcome in tried), *last.values()))
     raise SystemExit(1 if failed else 0)
 
 

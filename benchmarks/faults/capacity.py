@@ -20,6 +20,7 @@ CONNECTIONS = 16
 class Figures:
     """Rates in requests per second, times in seconds."""
 
+    cache: str
     capacity: float
     capacity_after: float
     rate: float
@@ -52,15 +53,22 @@ class Figures:
 def measure(stage: Stage, seconds: float, rounds: int) -> list[Figures]:
     """The capacity in a closed loop; then latencies in an open loop at a part of it, for so many seconds.
 
+    Without a cache first, where all answers are computed; then with a Valkey, where most are not.
     The capacity is taken again afterwards; where it has gone, the round says nothing about a part of it, and is
     repeated, `rounds` times at most. The open loop asks at random instants that are fixed beforehand (a Poisson
     process), and a request's time counts from its instant: what has to wait for a connection has waited.
     """
-    found: list[Figures] = []
+    with stage.service(ROLLED_UP, {"CACHE_TYPE": "NullCache"}) as service:
+        found = _rounds(service, stage, "none", seconds, rounds)
     with stage.valkey() as valkey, stage.service(ROLLED_UP, redis(valkey)) as service:
-        _capacity(service, stage, min(8.0, seconds / 3))  # warms up
-        while len(found) < rounds and not (found and found[-1].is_steady):
-            found.append(_round(service, stage, seconds))
+        return found + _rounds(service, stage, "Valkey", seconds, rounds)
+
+
+def _rounds(service: Service, stage: Stage, cache: str, seconds: float, rounds: int) -> list[Figures]:
+    _capacity(service, stage, min(8.0, seconds / 3))  # warms up
+    found: list[Figures] = []
+    while len(found) < rounds and not (found and found[-1].is_steady):
+        found.append(_round(service, stage, cache, seconds))
     return found
 
 
@@ -72,13 +80,14 @@ def _capacity(service: Service, stage: Stage, seconds: float) -> float:
         return sum(sample.is_good for sample in load.samples) / (time.monotonic() - started)
 
 
-def _round(service: Service, stage: Stage, seconds: float) -> Figures:
+def _round(service: Service, stage: Stage, cache: str, seconds: float) -> Figures:
     capacity = _capacity(service, stage, min(10.0, seconds / 3))
     load_before = os.getloadavg()[0]
     samples = _open_loop(service.url, stage, capacity * PART, seconds)
     after = _capacity(service, stage, min(10.0, seconds / 3))
     times = [sample.seconds for sample in samples]
     return Figures(
+        cache=cache,
         capacity=capacity,
         capacity_after=after,
         rate=capacity * PART,
