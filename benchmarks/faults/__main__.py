@@ -56,7 +56,7 @@ def main() -> None:
     if not chosen.only:
         REPORT.write_text(render(tried, figures, RECOVERY))
     last = {figure.cache: figure for figure in figures}
-    failed = any(trial.failures for trial in (*(outcome for _, outcome in tried), *last.values()))
+    failed = any(outcome.failures for _, outcome in tried) or any(figure.failures for figure in last.values())
     raise SystemExit(1 if failed else 0)
 
 
