@@ -78,10 +78,18 @@ def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
     assert parameters(one, statement) == parameters(other, statement)
 
 
-def test_a_statement_that_wants_more_than_rankings_cannot_be_made_of_everyones_open_listens() -> None:
+def test_a_statement_that_hangs_on_the_time_zone_cannot_be_made_of_open_listens() -> None:
+    for listens in Listens(Audience((1,)), WINDOWS[1]), rolled_up(WINDOWS[1], changed=False):
+        assert listens.shape is not None
+        for part in "by_hour", "by_hour_of_week", "days":
+            with pytest.raises(NotImplementedError):
+                getattr(listens.shape.listens(), part)
+        with pytest.raises(NotImplementedError):
+            listens.shape.listens().by_bucket([NOW])
+
+
+def test_a_statement_that_hangs_on_live_listens_cannot_be_made_of_everyones_open_listens() -> None:
     shape = rolled_up(WINDOWS[1], changed=False).shape
     assert shape is not None
     with pytest.raises(NotImplementedError):
         shape.listens().first()
-    with pytest.raises(NotImplementedError):
-        _ = shape.listens().by_hour

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     CTE,
@@ -34,6 +33,7 @@ from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
 from app.ranking import SortBy
 from app.services.expressions import local_time, looked_up, naive, total
 from app.services.relations import Relation
+from app.timezones import timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
 
 
@@ -53,13 +53,13 @@ class LiveShape:
     one_user: bool
     has_start: bool
     has_end: bool
-    tz: ZoneInfo
     name: str
 
     def listens(self) -> "Listens":
         """Listens of this shape, whose values a statement is yet to be given."""
         audience = Audience((0,) if self.one_user else (0, 0))
-        window = Window(CUSTOM, MIN_BOUND if self.has_start else None, MIN_BOUND if self.has_end else None, self.tz)
+        start, end = (MIN_BOUND if has_bound else None for has_bound in (self.has_start, self.has_end))
+        window = Window(CUSTOM, start, end, timezone("UTC"))
         return Listens(audience, window, name=self.name, is_open=True)
 
 
@@ -93,8 +93,7 @@ class Listens:
         """The shape, None where statements over these listens are not like those over others."""
         if self.audience.user_ids is None or self.track_id is not None or self.artist_id is not None:
             return None
-        window = self.window
-        return LiveShape(self.one_by_one, window.start is not None, window.end is not None, window.tz, self.name)
+        return LiveShape(self.one_by_one, self.window.start is not None, self.window.end is not None, self.name)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -133,6 +132,10 @@ class Listens:
             credited = select(ArtistTrack.track_id).where(ArtistTrack.artist_id == self.artist_id)
             conditions.append(History.track_id.in_(credited))
         return conditions
+
+    def _want_values(self) -> None:
+        if self.is_open:
+            raise NotImplementedError("this hangs on values that an open statement does not have")
 
     def _value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         return bindparam(name, type_=type_) if self.is_open else literal(self.values[name], type_)
@@ -205,12 +208,14 @@ class Listens:
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""
+        self._want_values()
         bucket = func.width_bucket(self.rows.c.played_at, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
         return self._by(bucket.label("number"))
 
     @cached_property
     def by_hour(self) -> CTE:
         """`day`, a local date, `weekday`, 1 on Monday, and `hour`, 0 to 23; with `plays` and `listen_time_ms`."""
+        self._want_values()
         shown = local_time(self.rows.c.played_at, clock_steps(self.window.tz))
         day = cast(local_time(self.rows.c.played_at, day_steps(self.window.tz)), Date)
         return self._by(
@@ -237,6 +242,7 @@ class Listens:
     @cached_property
     def days(self) -> CTE:
         """`day`, a local date: the days with a listen."""
+        self._want_values()
         day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
 

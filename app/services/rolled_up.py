@@ -89,10 +89,6 @@ class RolledUpListens(Listens):
         self._want_values()
         return super().conditions
 
-    def _want_values(self) -> None:
-        if self.is_open:
-            raise NotImplementedError("open statements over everyone's listens are over rankings alone")
-
     @property
     def has_rankings(self) -> bool:
         """Whether there are rankings of this window, or of one that is near."""
