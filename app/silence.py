@@ -55,6 +55,19 @@ class WatchedConnection(connection):
         self._given = dsn
         _watch.add(self)
 
+    @property
+    def autocommit(self) -> bool:
+        """Whether statements are transactions. Told to the server where transactions are not of the usual kind."""
+        return bool(super().autocommit)
+
+    @autocommit.setter
+    def autocommit(self, on: bool) -> None:
+        self.waits_since = time.monotonic()
+        try:
+            connection.autocommit.__set__(self, on)  # type: ignore[attr-defined]
+        finally:
+            self.waits_since = None
+
     def commit(self) -> None:
         self.waits_since = time.monotonic()
         try:
