@@ -82,8 +82,9 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(_set_firsts(kind)))
-    listens = connection.scalar(text(CLEAR_LISTENS)) or 0
-    return listens + sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in CATALOGUE_LOGS)
+    listens = (connection.scalar(text(CLEAR_LISTENS)) or 0) if held["listen_changes"] else 0
+    filled = [log for log in CATALOGUE_LOGS if held[log]]
+    return listens + sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in filled)
 
 
 # What a listener has not found in the log until now, it will not find: it is announced with the fold.
