@@ -15,6 +15,8 @@ import socket
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -35,11 +37,8 @@ class WatchedCursor(cursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:
         watched: Any = self.connection
-        watched.waits_since = time.monotonic()
-        try:
+        with watched.waiting():
             super().execute(query, vars)
-        finally:
-            watched.waits_since = None
 
 
 class WatchedConnection(connection):
@@ -55,6 +54,15 @@ class WatchedConnection(connection):
         self._given = dsn
         _watch.add(self)
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Note that the server is waited for, as long as it is."""
+        self.waits_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self.waits_since = None
+
     @property
     def autocommit(self) -> bool:
         """Whether statements are transactions. Told to the server where transactions are not of the usual kind."""
@@ -62,29 +70,21 @@ class WatchedConnection(connection):
 
     @autocommit.setter
     def autocommit(self, on: bool) -> None:
-        self.waits_since = time.monotonic()
-        try:
+        with self.waiting():
             connection.autocommit.__set__(self, on)  # type: ignore[attr-defined]
-        finally:
-            self.waits_since = None
 
     def commit(self) -> None:
-        self.waits_since = time.monotonic()
-        try:
+        with self.waiting():
             super().commit()
-        finally:
-            self.waits_since = None
 
     def rollback(self) -> None:
         """Roll back. Where the connection is gone the server has done it: a request that has its answer keeps it."""
-        self.waits_since = time.monotonic()
         try:
-            super().rollback()
+            with self.waiting():
+                super().rollback()
         except psycopg2.Error:
             if not self.closed:
                 raise
-        finally:
-            self.waits_since = None
 
     def server_is_silent(self) -> bool:
         """Whether the server leaves a new connection without an answer, be it a refusal."""
