@@ -19,6 +19,7 @@ from app.extensions import db
 from app.models.base import Base
 from config import load_settings
 from tests.factories import Platform
+from tests.faults import Valkey
 
 # What a shell runs in the background ignores Ctrl-C, and so does what that starts. The suite ends servers by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -127,3 +128,11 @@ def statements(connection: Connection) -> Iterator[list[str]]:
     event.listen(connection, "before_cursor_execute", note)
     yield seen
     event.remove(connection, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of a test's own."""
+    server = Valkey()
+    yield server
+    server.remove()

@@ -48,13 +48,6 @@ def start(people: Engine, tmp_path: Path) -> Iterator[Start]:
         yield start
 
 
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    server = Valkey()
-    yield server
-    server.remove()
-
-
 def all_paths(server: Gunicorn) -> list[str]:
     """Every insight: of the person, of a friend, of the two, of everyone, and of groups with and without the person."""
     paths = []

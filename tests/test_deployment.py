@@ -118,13 +118,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
                 server.process.wait()
 
 
-@pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    server = Valkey()
-    yield server
-    server.remove()
-
-
 def wait_until_up(server: Server) -> Server:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and server.process.poll() is None:

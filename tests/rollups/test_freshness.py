@@ -40,13 +40,6 @@ def start(platform_engine: Engine, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def valkey() -> Iterator[Valkey]:
-    server = Valkey()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
 def listen(platform_engine: Engine) -> Listen:
     """Commits a listen of a user, at a second of its own."""
     seconds = iter(range(60))
