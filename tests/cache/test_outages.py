@@ -28,14 +28,16 @@ def patience() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
-    """No trial hangs for good, and none of one test logs in the next."""
-    yield
+    """No trial hangs for good, and none of one test, be it of another file, logs in the next."""
     names = ("cache_", "cache-lock")
 
-    def is_ours(thread: threading.Thread) -> bool:
-        return isinstance(thread, threading.Timer) or thread.name.startswith(names)
+    def is_running() -> bool:
+        threads = threading.enumerate()
+        return any(isinstance(thread, threading.Timer) or thread.name.startswith(names) for thread in threads)
 
-    wait_until(lambda: not any(map(is_ours, threading.enumerate())), 15)
+    wait_until(lambda: not is_running(), 15)
+    yield
+    wait_until(lambda: not is_running(), 15)
 
 
 @pytest.fixture
@@ -64,9 +66,6 @@ def works(service: Service) -> bool:
 
 
 def assert_an_outage_costs_one_request_at_most(service: Service) -> None:
-    for trial in threading.enumerate():  # another test's service may still be finding out
-        if trial.name.startswith("cache_"):
-            trial.join(10)
     with capture_logs() as logged:
         first, *others = times_of(service, 50)
         # A busy machine takes time of its own, so it is the sum that tells.
