@@ -1,14 +1,18 @@
 """How the service talks to PostgreSQL: read-only snapshots, bounded in time."""
 
+from functools import partial
 from typing import Any
 
-from flask import Flask, current_app
-from sqlalchemy import Connection, event
-from sqlalchemy.orm import Session, SessionTransaction
+import psycopg2
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from app import silence
 from app.extensions import db
-from app.instrumentation import WITH_BEGIN
+
+# Where a pooled connection's record notes that it has not been used yet.
+IS_NEW = "songswap_is_new"
 
 
 def engine_options(config: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +29,6 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
         "pool_size": config["DATABASE_POOL_SIZE"],
         "max_overflow": config["DATABASE_MAX_OVERFLOW"],
         "pool_timeout": config["DATABASE_POOL_TIMEOUT"],
-        "pool_pre_ping": True,
         "pool_use_lifo": True,
         "isolation_level": "REPEATABLE READ",
         "hide_parameters": True,
@@ -44,34 +47,48 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Bind the engine, and bound every transaction.
-
-    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
-    mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
-    to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
-    look up a few hundred tracks.
-    """
+    """Bind the engine, and bound every transaction."""
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config)
     db.init_app(app)
     with app.app_context():
         engine = db.engine
     silence.one_at_a_time(engine, app.config["DATABASE_CONNECT_TIMEOUT"])
     event.listen(engine, "connect", _read_only)
+    event.listen(engine, "checkout", partial(_begin, _limits(app.config["DATABASE_STATEMENT_TIMEOUT"])))
 
 
-def _read_only(connection: Any, _record: Any) -> None:
+def _limits(timeout: float) -> str:
+    """What bounds a transaction, and tells the planner of this service's statements.
+
+    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
+    mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
+    to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
+    look up a few hundred tracks.
+    """
+    milliseconds = round(timeout * 1000)
+    return f"SET LOCAL statement_timeout = {milliseconds}; SET LOCAL jit = off; SET LOCAL random_page_cost = 2"
+
+
+def _read_only(connection: Any, record: Any) -> None:
     """The platform's tables are not ours. This too goes along with BEGIN.
 
     As SQLAlchemy's option `postgresql_readonly` it would be set and taken back for each request, and fail where the
     connection was cut after the last query: a right answer would be lost.
     """
     connection.readonly = True
+    record.info[IS_NEW] = True
 
 
-@event.listens_for(db.session, "after_begin")
-def _tune(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    timeout = round(current_app.config["DATABASE_STATEMENT_TIMEOUT"] * 1000)
-    connection.exec_driver_sql(
-        f"SET LOCAL statement_timeout = {timeout}; SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1",
-        execution_options=WITH_BEGIN,
-    )
+def _begin(limits: str, connection: Any, record: Any, _proxy: Any) -> None:
+    """Begin the transaction in which a connection is used, and so find out whether it is still good.
+
+    SQLAlchemy's `pool_pre_ping` asks with a transaction of its own: five round trips more for each request.
+    """
+    is_new = record.info.pop(IS_NEW, False)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(limits)
+    except psycopg2.Error as error:
+        if is_new:
+            raise OperationalError(limits, None, error) from error
+        raise InvalidatePoolError from error

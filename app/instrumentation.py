@@ -13,16 +13,13 @@ from sqlalchemy.pool import QueuePool
 
 from app.metrics import CONNECTIONS, CONNECTIONS_IN_USE, CONNECTIONS_MAX, QUERIES
 
-# The execution option of what is sent along with BEGIN, and no statement of a request's own.
-WITH_BEGIN = {"with_begin": True}
-
 # Where a statement's context notes when it began, and a pooled connection's record that it is out.
 STARTED, IN_USE = "songswap_started", "songswap_in_use"
 
 
 @event.listens_for(Engine, "before_cursor_execute")
 def _begin(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-    if has_request_context() and not context.execution_options.get("with_begin"):
+    if has_request_context():
         setattr(context, STARTED, time.perf_counter())
 
 

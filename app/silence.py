@@ -63,16 +63,6 @@ class WatchedConnection(connection):
         finally:
             self.waits_since = None
 
-    @property
-    def autocommit(self) -> bool:
-        """Whether statements are transactions. Told to the server where transactions are not of the usual kind."""
-        return bool(super().autocommit)
-
-    @autocommit.setter
-    def autocommit(self, on: bool) -> None:
-        with self.waiting():
-            connection.autocommit.__set__(self, on)  # type: ignore[attr-defined]
-
     def commit(self) -> None:
         with self.waiting():
             super().commit()

@@ -42,8 +42,6 @@ class Recorder:
 
     def note(self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, _many: bool) -> None:
         """A listener to `before_cursor_execute`."""
-        if context.execution_options.get("with_begin"):
-            return
         with cursor.connection.cursor() as explaining:
             explaining.execute("EXPLAIN (ANALYZE, TIMING OFF, BUFFERS, FORMAT JSON) " + statement, parameters)
             (plan,) = explaining.fetchone()
