@@ -181,7 +181,8 @@ def send(client: FlaskClient, operation: Operation, place: str, text: bytes) -> 
     return client.open(operation.path.format(**in_path), method=operation.method, query_string=query, headers=headers)
 
 
-def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, engine: Engine, sent: list[Statement]) -> None:
+def ask_everything(client: FlaskClient) -> None:
+    """Send a good request to every operation, about rows whose text is hostile."""
     values = PATH_VALUES | {"user_id": "3", "other_user_id": "4"}
     values |= {"track_id": quote(IDS[0], safe=""), "artist_id": quote(IDS[1], safe="")}
     for operation in operations(client):
@@ -192,9 +193,21 @@ def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, engine: Eng
             headers={"X-Invalidation-Secret": SECRET},
         )
         assert answer.status_code == 200, (operation.path, answer.text)
+
+
+def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, sent: list[Statement]) -> None:
+    ask_everything(client)
     assert any("insights.rankings" in statement.text for statement in sent)
     assert any(MARK in str(statement.values) for statement in sent)
     assert not [statement.text for statement in sent if MARK in statement.text]
+
+
+def test_no_statement_reads_a_whole_set_for_each_row(client: FlaskClient, sent: list[Statement]) -> None:
+    """PostgreSQL does so for NOT IN where the set is larger than `work_mem`: minutes, after a large load."""
+    ask_everything(client)
+    with_changes = [statement.text for statement in sent if "insights.listen_changes" in statement.text]
+    assert any("NOT (EXISTS" in text for text in with_changes)
+    assert not [text for text in with_changes if "NOT IN" in text]
 
 
 def test_folding_rows_into_the_rollups_takes_none_of_their_text(engine: Engine) -> None:

@@ -172,7 +172,7 @@ class Listens:
     def by_track(self) -> Relation:
         """The listens by track."""
         parts = select(self.plays.c.track_id.label("id"), self.plays).subquery()
-        return Relation(parts, self.name + "by_track", one_by_one=self.one_by_one)
+        return Relation(parts, self.name + "by_track", one_by_one=self.one_by_one, is_unique=True)
 
     @cached_property
     def by_artist(self) -> Relation:

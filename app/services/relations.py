@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, String, func, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, String, cast, func, select
 
 from app.models.history import Track
 from app.ranking import SortBy
@@ -17,20 +17,23 @@ Number = int | ColumnElement[int]
 class Relation:
     """Listens by something.
 
-    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows. Summing
-    up listen times wants the catalogue's durations, and so a look at every track: what needs only counts, or the times
-    of a few ids, asks for no more.
+    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows, unless
+    it `is_unique`. Summing up listen times wants the catalogue's durations, and so a look at every track: what needs
+    only counts, or the times of a few ids, asks for no more.
     """
 
-    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool) -> None:
+    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool, is_unique: bool = False) -> None:
         self.parts = parts
         self.name = name
         self._one_by_one = one_by_one
+        self._is_unique = is_unique
 
     @cached_property
     def counts(self) -> CTE:
         """`id` and `plays`."""
         parts = self.parts.c
+        if self._is_unique:
+            return select(parts.id, parts.plays).cte(self.name)
         return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
 
     @cached_property
@@ -41,21 +44,15 @@ class Relation:
     def times_of(self, rows: CTE) -> CTE:
         """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
         parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
-        return Relation(parts, self.name, one_by_one=self._one_by_one)._times().cte(self.name + "_times_of")
+        few = Relation(parts, self.name, one_by_one=self._one_by_one, is_unique=self._is_unique)
+        return few._times().cte(self.name + "_times_of")
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         """`id`, `rank`, `plays` and `listen_time_ms` of `limit` rows by a measure, after the first `offset`.
 
         Ranks are competition ranks over all rows; rows of one rank are in the order of their ids.
         """
-        ranked = self._ranked(by)
-        page = (
-            select(ranked)
-            .order_by(ranked.c.rank, in_order(ranked.c.id))
-            .limit(limit)
-            .offset(offset)
-            .cte(self.name + "_page")
-        )
+        page = page_of(self._measured(by), limit, offset).cte(self.name + "_page")
         if by is SortBy.LISTEN_TIME:
             return page
         # By count, the times of the page's rows are all that is needed.
@@ -91,12 +88,25 @@ class Relation:
     def _times(self) -> Select[Any]:
         parts = self.parts.c
         tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
+        if self._is_unique:
+            time = cast(tracks.c.duration_ms, BigInteger) * parts.plays
+            return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self.parts, tracks, is_same)
         times = total(parts.plays * tracks.c.duration_ms)
         return (
             select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
             .join_from(self.parts, tracks, is_same)
             .group_by(parts.id)
         )
+
+
+def page_of(measure: ColumnElement[int], limit: Number, offset: Number) -> Select[Any]:
+    """The columns of a measure's rows, and their `rank`: `limit` rows, in order, after the first `offset`."""
+    rows: Any = measure.table
+    # The list's beginning is all that the ranks of a page depend on: no more of it is sorted.
+    first = select(rows).order_by(measure.desc(), in_order(rows.c.id)).limit(offset + limit).subquery()
+    measured = first.c[measure.name]
+    rank = func.rank().over(order_by=measured.desc()).label("rank")
+    return select(first, rank).order_by(measured.desc(), in_order(first.c.id)).limit(limit).offset(offset)
 
 
 def in_order(id_: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -32,7 +32,7 @@ from app.rollups.changes import ONE_WINDOW, ranking_changes
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
 from app.services.expressions import byte_order, total
-from app.services.relations import Number, Relation
+from app.services.relations import Number, Relation, page_of
 
 
 class RolledUpRelation(Relation):
@@ -100,7 +100,7 @@ class RolledUpRelation(Relation):
         """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
         stored = self._stored()
         if not self._is_whole:
-            stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
+            stored = stored.where(~select(self._changes).where(self._changes.c.id == rankings.c.id).exists())
         if first is not None:
             by, number = first
             stored = stored.order_by(_measure(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
@@ -123,17 +123,9 @@ class RolledUpRelation(Relation):
         return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
-        rows = self._rows((by, offset + limit))
-        in_order = _measure(rows, by).desc(), byte_order(rows.c.id)
-        # The list's beginning is all that the ranks of a page depend on.
-        first = select(rows).order_by(*in_order).limit(offset + limit).subquery()
-        rank = func.rank().over(order_by=_measure(first, by).desc()).label("rank")
-        return (
-            select(self._public(first.c.id), first.c.plays, first.c.listen_time_ms, rank)
-            .order_by(_measure(first, by).desc(), byte_order(first.c.id))
-            .limit(limit)
-            .offset(offset)
-            .cte(self.name + "_page")
+        page = page_of(_measure(self._rows((by, offset + limit)), by), limit, offset).subquery()
+        return select(self._public(page.c.id), page.c.plays, page.c.listen_time_ms, page.c.rank).cte(
+            self.name + "_page"
         )
 
     def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
