@@ -51,15 +51,19 @@ class Base(NamedTuple):
 
 
 def kept(now: datetime) -> set[Span]:
-    """The spans that have rankings at an instant: those of `NAMES` in UTC."""
+    """The spans that have rankings at an instant: those of `NAMES` in UTC, and the year that last year is compared to.
+
+    No other comparison takes as long where the window before has to be counted.
+    """
     utc = timezone("UTC")
-    return {Span.of(Window.named(name, utc, now)) for name in NAMES}
+    windows = [Window.named(name, utc, now) for name in NAMES]
+    return {Span.of(window) for window in (*windows, Window.named("last_year", utc, now).previous())}
 
 
 def base_of(span: Span, windows: Mapping[int, Span]) -> Base | None:
     """The window with rankings that is nearest to a span; None where none is near.
 
-    Near is one whose edges are together at most a quarter of the span: beyond that, to count the span itself is as
+    Near is one whose edges are together at most a sixth of the span: beyond that, to count the span itself is as
     quick. An open end is near to an open end alone.
     """
     found = [
@@ -72,7 +76,7 @@ def base_of(span: Span, windows: Mapping[int, Span]) -> Base | None:
     distance, base = min(found, key=lambda one: one[0])
     if base.edges and (span.starts is None or span.ends is None):
         return base if distance <= timedelta(days=60) else None
-    if base.edges and span.starts and span.ends and distance > (span.ends - span.starts) / 4:
+    if base.edges and span.starts and span.ends and distance > (span.ends - span.starts) / 6:
         return None
     return base
 
