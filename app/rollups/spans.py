@@ -3,12 +3,12 @@
 Instants are naive and in UTC here, as in the platform's tables; None is an open end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.services.expressions import naive
-from app.timezones import timezone
+from app.timezones import DAY, timezone
 from app.windows import Window
 
 # The ranges that every insight offers by name, and the usual numbers of days.
@@ -19,6 +19,10 @@ NAMES = (
     *(f"{which}_{unit}" for unit in ("week", "month", "quarter", "half_year", "year") for which in ("this", "last")),
     *("7d", "30d", "90d", "365d"),
 )  # fmt: skip
+
+
+# Open ends, where instants are compared.
+MIN, MAX = datetime.min, datetime.max  # noqa: DTZ901  naive, as all instants here
 
 
 class Span(NamedTuple):
@@ -37,8 +41,7 @@ class Span(NamedTuple):
 class Edge(NamedTuple):
     """A span that a window has more than its base (`sign` 1), or that the base has more than it (-1)."""
 
-    starts: datetime
-    ends: datetime
+    span: Span
     sign: int
 
 
@@ -60,44 +63,42 @@ def kept(now: datetime) -> set[Span]:
     return {Span.of(window) for window in (*windows, Window.named("last_year", utc, now).previous())}
 
 
-def base_of(span: Span, windows: Mapping[int, Span]) -> Base | None:
+def base_of(span: Span, windows: Mapping[int, Span], first: datetime | None) -> Base | None:
     """The window with rankings that is nearest to a span; None where none is near.
 
     Near is one whose edges are together at most a sixth of the span: beyond that, to count the span itself is as
-    quick. An open end is near to an open end alone.
+    quick. Where a span or an edge is open, only what lies between the `first` listen and the end of today counts: there
+    is hardly a listen beyond.
     """
+    starts = [own.starts for own in windows.values() if own.starts is not None]
+    last = max(starts) + DAY if starts else None  # none of what is kept begins later than today
+
+    def length(one: Span) -> timedelta:
+        begins, ends = max(one.starts or MIN, first or MIN), min(one.ends or MAX, last or MAX)
+        return max(ends - begins, timedelta())
+
     found = [
-        (length(edges), Base(window_id, own, edges))
+        (sum((length(edge.span) for edge in edges), timedelta()), Base(window_id, own, edges))
         for window_id, own in windows.items()
         if (edges := _edges(span, own)) is not None
     ]
     if not found:
         return None
-    distance, base = min(found, key=lambda one: one[0])
-    if base.edges and (span.starts is None or span.ends is None):
-        return base if distance <= timedelta(days=60) else None
-    if base.edges and span.starts and span.ends and distance > (span.ends - span.starts) / 6:
-        return None
-    return base
-
-
-def length(edges: Iterable[Edge]) -> timedelta:
-    """How long edges are together."""
-    return sum((edge.ends - edge.starts for edge in edges), timedelta())
+    distance, base = min(found, key=lambda one: (one[0], len(one[1].edges)))
+    return base if not base.edges or distance <= length(span) / 6 else None
 
 
 def _edges(span: Span, base: Span) -> tuple[Edge, ...] | None:
-    """What makes a span of a base; None where they do not overlap, or one alone is open at an end."""
-    if (span.starts is None) != (base.starts is None) or (span.ends is None) != (base.ends is None):
-        return None
-    if span.starts and base.ends and span.starts >= base.ends:
-        return None
-    if span.ends and base.starts and span.ends <= base.starts:
+    """What makes a span of a base; None where they do not overlap."""
+    if (span.starts or MIN) >= (base.ends or MAX) or (base.starts or MIN) >= (span.ends or MAX):
         return None
     edges = []
-    if span.starts and base.starts and span.starts != base.starts:
-        edges.append(Edge(min(span.starts, base.starts), max(span.starts, base.starts),
-                          1 if span.starts < base.starts else -1))  # fmt: skip
-    if span.ends and base.ends and span.ends != base.ends:
-        edges.append(Edge(min(span.ends, base.ends), max(span.ends, base.ends), 1 if span.ends > base.ends else -1))
+    if span.starts != base.starts:
+        has_more = (span.starts or MIN) < (base.starts or MIN)
+        earlier, later = (span, base) if has_more else (base, span)
+        edges.append(Edge(Span(earlier.starts, later.starts), 1 if has_more else -1))
+    if span.ends != base.ends:
+        has_more = (span.ends or MAX) > (base.ends or MAX)
+        earlier, later = (base, span) if has_more else (span, base)
+        edges.append(Edge(Span(earlier.ends, later.ends), 1 if has_more else -1))
     return tuple(edges)

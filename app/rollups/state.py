@@ -27,7 +27,8 @@ STATE = text("""
         EXISTS (SELECT FROM insights.listen_changes) AS listens_changed,
         EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
             OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
-        (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows
+        (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows,
+        (SELECT min(slot) FROM insights.slots) AS first_slot
     FROM insights.state
 """).bindparams(triggers=PREFIX.replace("_", r"\_") + "%")
 
@@ -36,11 +37,13 @@ STATE = text("""
 class Rollups:
     """The windows that have rankings, which of the other rollups are there, and whether changes wait to be folded in.
 
-    `distrust` is why nothing here may be believed, None where all may.
+    `first_slot` is that of the first listen, None where it is not known. `distrust` is why nothing here is believed,
+    None where all is.
     """
 
     windows: Mapping[int, Span] = field(default_factory=dict)
     has_slots: bool = False
+    first_slot: int | None = None
     has_firsts: bool = False
     listens_changed: bool = False
     catalogue_changed: bool = False
@@ -78,12 +81,13 @@ def read(session: Session) -> Rollups | None:
     elif state.truncated:
         distrust = "a table was truncated"
     return Rollups(
-        {window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
-        state.slots_built,
-        state.firsts_built,
-        state.listens_changed,
-        state.catalogue_changed,
-        distrust,
+        windows={window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
+        has_slots=state.slots_built,
+        first_slot=state.first_slot,
+        has_firsts=state.firsts_built,
+        listens_changed=state.listens_changed,
+        catalogue_changed=state.catalogue_changed,
+        distrust=distrust,
     )
 
 

@@ -69,7 +69,7 @@ class RolledUpListens(Listens):
         super().__init__(EVERYONE, window, name=name, is_open=is_open)
         self.rollups = rollups
         self._span = Span.of(window)
-        self._base = base_of(self._span, rollups.windows)
+        self._base = base_of(self._span, rollups.windows, _instant(rollups.first_slot))
 
     @property
     def shape(self) -> Shape | None:

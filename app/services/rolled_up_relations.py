@@ -51,17 +51,22 @@ class RolledUpRelation(Relation):
     def _changes(self) -> CTE:
         """`id`, `plays` and `listen_time_ms` to add."""
         mark = "window_" if self._is_open else f"{self.name}_"
-        edges = " UNION ALL ".join(
-            f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
-            f' FROM "History" WHERE played_at >= :{mark}from{number} AND played_at < :{mark}to{number}'
-            for number, edge in enumerate(self._base.edges)
+        values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
+        edges = []
+        for number, edge in enumerate(self._base.edges):
+            bounds = {f"from{number}": (">=", edge.span.starts), f"to{number}": ("<", edge.span.ends)}
+            given = {name: (sign, bound) for name, (sign, bound) in bounds.items() if bound is not None}
+            where = " AND ".join(f"played_at {sign} :{mark}{name}" for name, (sign, _) in given.items())
+            values |= {name: bound for name, (_, bound) in given.items()}
+            edges.append(
+                f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
+                f' FROM "History" WHERE {where}'
+            )
+        sql = ranking_changes(
+            ONE_WINDOW.format(name=mark), [self._kind], " UNION ALL ".join(edges), catalogue=self._catalogue_changed
         )
-        sql = ranking_changes(ONE_WINDOW.format(name=mark), [self._kind], edges, catalogue=self._catalogue_changed)
         changes = text(sql)
         if not self._is_open:
-            values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
-            for number, edge in enumerate(self._base.edges):
-                values |= {f"from{number}": edge.starts, f"to{number}": edge.ends}
             changes = changes.bindparams(**{mark + key: value for key, value in values.items()})
         columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
         return changes.columns(**columns).cte(self.name + "_changes")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -119,7 +119,8 @@ def any_window(choose: Choose, now: datetime) -> Window:
         base = Window.named(choose(NAMES), timezone("UTC"), now)
         if base.start is None or base.end is None:
             return Window.all_time(tz)
-        return _between(base.start + choose((NO_TIME, *BITS)), base.end + choose((NO_TIME, *BITS)), tz)
+        near = _between(base.start + choose((NO_TIME, *BITS)), base.end + choose((NO_TIME, *BITS)), tz)
+        return choose((near, near, replace(near, start=None), replace(near, end=None)))
     one, other = (min(max(choose(ANCHORS) + choose((NO_TIME, *BITS)), MIN_BOUND), MAX_BOUND) for _ in range(2))
     if shape == "between":
         return _between(one, other, tz)
