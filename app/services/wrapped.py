@@ -1,7 +1,6 @@
 """The year's review of one user."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -11,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
 from app.services.discoveries import New
+from app.services.expressions import total
+from app.services.listens import Listens
 from app.services.rankings import (
     RankedArtist,
     RankedGenre,
@@ -87,8 +88,9 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         rivals=everyone.listeners_with(func.greatest(listens.count().scalar_subquery(), 1)),
     )
     listeners, rivals = found.pop("listeners"), found.pop("rivals")
-    hours = session.execute(select(listens.by_hour)).all()
-    by_day = _counted(hours, lambda row: row.day)
+    days, hours = _days_and_hours(session, listens)
+    by_day = {row.day: row.plays for row in days}
+    months = _months(days)
     streaks = runs(sorted(by_day))
     top_day = _top(by_day)
     return Wrapped(
@@ -98,10 +100,10 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         top_tracks=named_tracks(session, heads["tracks"]),
         top_primary_artists=named_artists(session, heads["primary_artists"]),
         top_genres=named_genres(heads["genres"]),
-        months=_months(hours),
-        top_month=_top(_counted(hours, lambda row: row.day.month)),
+        months=months,
+        top_month=_top({month.month: month.count for month in months if month.count}),
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
-        busiest_hour=_top(_counted(hours, lambda row: row.hour)),
+        busiest_hour=_top({row.hour: row.plays for row in hours}),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
         percentile=(listeners - rivals) / (listeners - 1) if totals["listens"] and listeners > 1 else None,
         **totals,
@@ -109,21 +111,24 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     )
 
 
-def _months(hours: Sequence[Row[Any]]) -> list[Month]:
+def _days_and_hours(session: Session, listens: Listens) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """`plays` and `listen_time_ms` by local `day`, and by `hour` of all days."""
+    rows = listens.by_hour.c
+    counted = select(
+        rows.day, rows.hour, total(rows.plays).label("plays"), total(rows.listen_time_ms).label("listen_time_ms")
+    ).group_by(func.grouping_sets(rows.day, rows.hour))
+    found = session.execute(counted).all()
+    return [row for row in found if row.hour is None], [row for row in found if row.day is None]
+
+
+def _months(days: Sequence[Row[Any]]) -> list[Month]:
     months = [[0, 0] for _ in range(12)]
-    for row in hours:
+    for row in days:
         months[row.day.month - 1][0] += row.plays
         months[row.day.month - 1][1] += row.listen_time_ms
     return [Month(month, count, time) for month, (count, time) in enumerate(months, start=1)]
 
 
-def _counted(hours: Sequence[Row[Any]], key: Callable[[Row[Any]], Key]) -> Counter[Key]:
-    counts: Counter[Key] = Counter()
-    for row in hours:
-        counts[key(row)] += row.plays
-    return counts
-
-
-def _top(counts: Counter[Key]) -> Key | None:
+def _top(counts: Mapping[Key, int]) -> Key | None:
     """What has the most listens, of equals the first; None without listens."""
     return max(sorted(counts), key=counts.__getitem__, default=None)
