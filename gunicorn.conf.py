@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from functools import partial
 
 from gunicorn.glogging import Logger
 
@@ -129,7 +130,7 @@ def on_starting(server):
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
-def when_ready(_server):
+def when_ready(server):
     # What is loaded by now lives as long as the process. Out of the collector's sight it stays in memory that all
     # workers share, and they end in a tenth of the time.
     gc.freeze()
@@ -139,6 +140,17 @@ def when_ready(_server):
         before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOPS),
         after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS),
     )
+    server.handle_term = partial(_end, server, server.handle_term)
+
+
+def _end(server, end):
+    """Stop, and let no connection begin from now on; unless another server has the same socket and goes on."""
+    from app.syn_filter import take_no_more
+
+    if server.reexec_pid == server.master_pid == 0 and not server.systemd:
+        for listener in server.LISTENERS:
+            take_no_more(listener)
+    end()
 
 
 def post_worker_init(worker):

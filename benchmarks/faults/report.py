@@ -45,9 +45,10 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
   (`app/cache/breaker.py`).
 - **Slow clients**: a thread gets a request whose headers are whole (`app/worker.py`). Until then a connection waits
   in the poller, 10 s at most; where all `worker_connections` are taken, the one that has waited for longest gives way.
-- **SIGTERM**: a worker takes the connections that the kernel has accepted, closes its listener, answers what comes on
-  kept connections with `Connection: close`, and ends when all are closed. A connection that the kernel lets in between
-  the last one taken and the closing is reset: a matter of microseconds, just before new ones are refused anyway.
+- **SIGTERM**: from then on the kernel drops what asks for a new connection (`app/syn_filter.py`); its client asks again
+  a second later, and is refused or finds another instance. A worker takes the connections that are there, closes its
+  listener, answers what comes on kept connections with `Connection: close`, and ends when all are closed. Where a
+  sandbox has no socket filters, a connection that is made between the last one taken and the closing is reset.
 - **Logs that cannot be written** are lost; `log_lines_lost` tells how many once there is room again.
 
 ## Not tried
@@ -69,7 +70,9 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 
 WHY = """
 With a cache p50 is a hit's time. One request in ten is computed, so p99 is the time of a slow computed answer; the
-clients, PostgreSQL and the service share the cores.
+clients, PostgreSQL and the service share the cores. Without one, answers still take times as different as a total's
+and a summary's, and requests come at random instants: where both are random, a queue's p99 is ln 100 / ln 2 = 6.6
+times its p50, whatever its load (M/M/1). Below that are services whose answers all take about the same time.
 """
 
 
