@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
-from app import silence
+from app import instrumentation, silence  # noqa: F401  the first counts what engines and pools do
 from app.extensions import db
 
 # Where a pooled connection's record notes that it has not been used yet.

@@ -56,8 +56,10 @@ def _close(_connection: Any, _record: Any) -> None:
 
 @event.listens_for(QueuePool, "checkout")
 def _check_out(_connection: Any, record: Any, _proxy: Any) -> None:
-    record.record_info[IN_USE] = True
-    CONNECTIONS_IN_USE.inc()
+    # Told again where the connection was dead, and another one has taken its place.
+    if not record.record_info.get(IN_USE):
+        record.record_info[IN_USE] = True
+        CONNECTIONS_IN_USE.inc()
 
 
 @event.listens_for(QueuePool, "checkin")

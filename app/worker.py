@@ -20,6 +20,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 # body which nobody has read is waited for; and that a connection whose answer is sent is kept for the client to close,
 # so that the answer is not cut short.
 HEADERS_WITHIN, BODY_WITHIN, CLOSED_WITHIN = 10.0, 0.02, 2.0
+# Seconds in which a connection is there whose client has begun to make it when the server was told to end.
+BEGUN_WITHIN = 0.1
 # Seconds that a thread waits for a client to read some of its answer, or to send some of its body.
 WAIT = 5
 # Bytes of headers that are waited for, and the most connections that wait to be closed.
@@ -120,6 +122,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take new connections or leave them; a worker that stops takes those that wait, and closes the door."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
+            time.sleep(BEGUN_WITHIN)
             for listener in self.sockets:
                 self._take_what_waits(listener)
                 # Were it left open, the kernel would go on to accept connections that nobody will look at.

@@ -105,7 +105,6 @@ def test_a_query_that_is_slow_is_left_to_its_work(service: Flask, own: Engine) -
 
 
 def test_a_wait_ends_though_the_server_is_well(service: Flask, own: Engine, network: Proxy) -> None:
-    service.config["DATABASE_STATEMENT_TIMEOUT"] = 600  # the server's part; the process's own is what it was at first
     client = service.test_client()
     with ThreadPoolExecutor(1) as pool:
         with own.connect() as connection, connection.begin():
