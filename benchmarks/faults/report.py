@@ -48,7 +48,7 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 - **SIGTERM**: from then on the kernel drops what asks for a new connection (`app/syn_filter.py`); its client asks again
   a second later, and is refused or finds another instance. A worker takes the connections that are there, closes its
   listener, answers what comes on kept connections with `Connection: close`, and ends when all are closed. Where a
-  sandbox has no socket filters, or a handshake takes longer than a tenth of a second just then, the connection is reset.
+  sandbox has no socket filters, or a handshake takes more than a tenth of a second just then, the connection is reset.
 - **Logs that cannot be written** are lost; `log_lines_lost` tells how many once there is room again.
 
 ## Not tried
