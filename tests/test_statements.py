@@ -202,14 +202,6 @@ def test_no_text_of_a_row_gets_into_a_statement(client: FlaskClient, sent: list[
     assert not [statement.text for statement in sent if MARK in statement.text]
 
 
-def test_no_statement_reads_a_whole_set_for_each_row(client: FlaskClient, sent: list[Statement]) -> None:
-    """PostgreSQL does so for NOT IN where the set is larger than `work_mem`: minutes, after a large load."""
-    ask_everything(client)
-    with_changes = [statement.text for statement in sent if "insights.listen_changes" in statement.text]
-    assert any("NOT (EXISTS" in text for text in with_changes)
-    assert not [text for text in with_changes if "NOT IN" in text]
-
-
 def test_folding_rows_into_the_rollups_takes_none_of_their_text(engine: Engine) -> None:
     seen: list[str] = []
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

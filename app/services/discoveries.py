@@ -133,7 +133,7 @@ class RolledUpNew(New):
             return self._in_window(stored, firsts.c.played_at).cte(name)
         changes = text(first_changes(kind)).columns(id=String, played_at=DateTime).cte(name + "_changes")
         changed = select(changes.c.id, changes.c.played_at).where(changes.c.played_at.is_not(None))
-        stored = stored.where(~select(changes).where(changes.c.id == firsts.c.id).exists())
+        stored = stored.where(firsts.c.id.not_in(select(changes.c.id)))
         return union_all(
             self._in_window(stored, firsts.c.played_at), self._in_window(changed, changes.c.played_at)
         ).cte(name)

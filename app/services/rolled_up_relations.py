@@ -105,7 +105,8 @@ class RolledUpRelation(Relation):
         """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
         stored = self._stored()
         if not self._is_whole:
-            stored = stored.where(~select(self._changes).where(self._changes.c.id == rankings.c.id).exists())
+            # As a hash, in the order of the list. NOT EXISTS may go through all changes for each row of it.
+            stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
         if first is not None:
             by, number = first
             stored = stored.order_by(_measure(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
