@@ -15,7 +15,9 @@ from app.rollups import installation
 from app.rollups.building import build_at_once, describe, start_anew
 from app.rollups.connections import direct_engine
 from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.heavy_users import MANY
 from app.rollups.spans import Span
+from app.rollups.state import IS_CURRENT
 from app.rollups.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so that insights take milliseconds.")
@@ -116,8 +118,8 @@ def status() -> None:
     """Show what is installed, built and waiting."""
     engine = direct_engine(current_app.config)
     with engine.connect() as connection:
-        if not connection.scalar(text("SELECT to_regclass('insights.state') IS NOT NULL")):
-            click.echo("The rollups are not installed: flask rollups install")
+        if not connection.scalar(IS_CURRENT):
+            click.echo("The rollups are not installed, or of an older version: flask rollups install")
             return
         state = connection.execute(text("SELECT trusted, reason, slots_built FROM insights.state")).one()
         complete = installation.is_complete(connection)
@@ -126,6 +128,8 @@ def status() -> None:
         click.echo(f"slots     {'built' if state.slots_built else 'not built'}")
         for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
             click.echo(f"window    {describe(Span(row.starts, row.ends))}")
+        heavy = connection.scalar(text("SELECT count(*) FROM insights.heavy_users"))
+        click.echo(f"users     {heavy} with {MANY:,} listens or more")
         waiting = connection.scalar(text("SELECT count(*) FROM insights.listen_changes"))
         click.echo(f"waiting   {waiting} changes of listens")
     engine.dispose()
@@ -141,5 +145,5 @@ def uninstall() -> None:
 
 
 def _require_installation(connection: Connection) -> None:
-    if not installation.is_complete(connection):
+    if not connection.scalar(IS_CURRENT) or not installation.is_complete(connection):
         raise click.ClickException("The rollups are not installed, or not whole: flask rollups install")

@@ -1,9 +1,9 @@
 """Building the rollups from the live tables, part by part, while the platform keeps writing.
 
-Each part (the slots, the first listens, then the rankings of one window after another) is built in a transaction of its
-own, which first folds what the logs hold: so the part is that snapshot's, and every later change is in the logs. A
-build that is broken off has lost one part at most, and goes on from there. Questions that a missing part would answer
-are answered from the live tables.
+Each part (the slots, the first listens, the rankings of one window after another, then some heavy users at a time) is
+built in a transaction of its own, which first folds what the logs hold: so the part is that snapshot's, and every later
+change is in the logs. A build that is broken off has lost one part at most, and goes on from there. Questions that a
+missing part would answer are answered from the live tables.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,14 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.rollups.folding import build_firsts, build_slots, build_window, drop_windows, fold, missing_windows, snapshot
+from app.rollups.heavy_users import count_users, due_users
 from app.rollups.installation import announce_all
 from app.rollups.spans import Span, kept
 
-TABLES = "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts"
+TABLES = (
+    "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts, insights.heavy_users,"
+    " insights.user_rankings"
+)
 
 
 def start_anew(connection: Connection) -> None:
@@ -23,8 +27,8 @@ def start_anew(connection: Connection) -> None:
     with snapshot(connection):
         announce_all(connection)  # and with it what waits in the log unannounced
         drop_windows(connection, ())
-        connection.execute(text("DELETE FROM insights.slots"))
-        connection.execute(text("DELETE FROM insights.firsts"))
+        for table in ("slots", "firsts", "heavy_users"):
+            connection.execute(text(f"DELETE FROM insights.{table}"))
         for log in ("listen_changes", "credit_changes", "genre_changes", "duration_changes", "truncations"):
             connection.execute(text(f"DELETE FROM insights.{log}"))
         connection.execute(
@@ -55,7 +59,21 @@ def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[s
             build_window(connection, missing[0])
     with snapshot(connection):
         drop_windows(connection, kept(now()))
+    while count_due_users(connection, now(), tell):
+        pass
     connection.exec_driver_sql(f"ANALYZE {TABLES}")
+
+
+def count_due_users(connection: Connection, now: datetime, tell: Callable[[str], None]) -> bool:
+    """Count the users who are due, or as many of them as one transaction takes; whether there were any."""
+    due = due_users(connection, now)
+    if not due:
+        return False
+    tell(f"{len(due)} heavy users")
+    with snapshot(connection):
+        fold(connection)
+        count_users(connection, due, now)
+    return True
 
 
 # The indexes of rankings that hold the order of lists. Not that of equals, who are sorted when they are asked for: ids

@@ -60,7 +60,7 @@ def ranking_changes(windows: str, kinds: Collection[Kind], edges: str = "", *, c
         f"windows AS ({windows})",
         f"pending AS ({PENDING.format(during=during('c.played_at'))})",
         f"signed AS (SELECT * FROM pending {f'UNION ALL {edges}' if edges else ''})",
-        *(_catalogue_changes(with_tracks=bool(by_track)) if catalogue else []),
+        *(catalogue_changes(with_tracks=bool(by_track)) if catalogue else []),
     ]
     if by_track:
         ctes += [
@@ -97,7 +97,7 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
         f"windows AS ({windows})",
         f"pending AS ({PENDING.format(during=during('c.played_at'))})",
         "signed AS (SELECT * FROM pending)",
-        *(_catalogue_changes(with_tracks=False) if catalogue else []),
+        *(catalogue_changes(with_tracks=False) if catalogue else []),
         f"timed AS ({_timed(catalogue=catalogue)})",
     ]
     return f"""
@@ -184,7 +184,7 @@ def _meaning_before(kinds: Collection[Kind]) -> str:
     )
 
 
-def _catalogue_changes(*, with_tracks: bool) -> list[str]:
+def catalogue_changes(*, with_tracks: bool) -> list[str]:
     """The net changes of the catalogue, the tracks that they are about, and the catalogue as it was for those."""
     durations = (
         "durations_before AS (SELECT DISTINCT ON (track_id) track_id, before FROM insights.duration_changes"

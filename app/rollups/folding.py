@@ -14,6 +14,8 @@ from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
+from app.rollups.counting import counted
+from app.rollups.heavy_users import forget_changed_users
 from app.rollups.spans import Span, kept
 
 LOCK = 7_305_170_311  # of all advisory locks in a database, ours
@@ -75,6 +77,7 @@ def fold(connection: Connection) -> int:
     catalogue = any(held[log] for log in CATALOGUE_LOGS)
     connection.execute(text(_add_to_rankings(catalogue=catalogue)))
     connection.execute(text(REMOVE_GONE))
+    forget_changed_users(connection, catalogue=catalogue)
     if connection.scalar(text("SELECT slots_built FROM insights.state")):
         connection.execute(text(_add_to_slots(catalogue=catalogue)))
         connection.execute(text("DELETE FROM insights.slots WHERE plays = 0"))
@@ -168,33 +171,18 @@ def build_window(connection: Connection, span: Span) -> None:
     connection.execute(text(MEASURE_WINDOW), {"window_id": window_id})
 
 
+LISTENS = f'"History" h, w WHERE {during("h.played_at")}'
+
 COUNT_WINDOW = f"""
     WITH w AS (SELECT CAST(:starts AS timestamp) AS starts, CAST(:ends AS timestamp) AS ends),
-    plays AS MATERIALIZED (
-        SELECT p.track_id, p.plays, p.plays * CAST(t.duration_ms AS bigint) AS listen_time_ms
-        FROM (
-            SELECT h.track_id, count(*) AS plays FROM "History" h, w WHERE {during("h.played_at")} GROUP BY h.track_id
-        ) p JOIN "Tracks" t ON t.id = p.track_id
-    ), credits AS MATERIALIZED (
-        SELECT c.artist_id, c.is_primary, p.* FROM plays p JOIN "ArtistTracks" c USING (track_id)
-    )
+    {counted(LISTENS)}
     INSERT INTO insights.rankings (window_id, kind, id, plays, listen_time_ms)
     SELECT :window_id, kind, id, plays, listen_time_ms FROM (
-        SELECT {Kind.TRACK:d} AS kind, track_id AS id, plays, listen_time_ms FROM plays
-        UNION ALL
-        SELECT {Kind.ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits GROUP BY artist_id
-        UNION ALL
-        SELECT {Kind.PRIMARY_ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits WHERE is_primary
-        GROUP BY artist_id
-        UNION ALL
-        SELECT {Kind.GENRE:d}, genre, sum(plays), sum(listen_time_ms) FROM (
-            SELECT DISTINCT c.track_id, g.genre, c.plays, c.listen_time_ms
-            FROM credits c JOIN "ArtistGenres" g ON g.id = c.artist_id WHERE c.is_primary
-        ) x GROUP BY genre
+        SELECT kind, id, plays, listen_time_ms FROM counted
         UNION ALL
         SELECT {Kind.LISTENER:d}, {listener_id("h.user_id")}, count(*), sum(CAST(t.duration_ms AS bigint))
         FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")} GROUP BY h.user_id
-    ) counted
+    ) everything
     ORDER BY kind, id
 """
 

@@ -4,20 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from app.rollups.installation import PREFIX, TRIGGERS
 from app.rollups.spans import Span
 
-# The catalogue of PostgreSQL can be asked about a schema that is not there, or that the role may not enter.
-IS_INSTALLED = text("""
-    SELECT EXISTS (
-        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'insights' AND c.relname = 'state'
-            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-    )
-""")
+
+def _is_there(table: str) -> TextClause:
+    """Whether the role may read a table; it may not be there, and neither may the schema, or the right to enter it."""
+    return text("""
+        SELECT EXISTS (
+            SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'insights' AND c.relname = :table
+                AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        )
+    """).bindparams(table=table)
+
+
+IS_INSTALLED = _is_there("state")
+# Not so for a version before this one, which is yet to be brought up to date: its newest table tells.
+IS_CURRENT = _is_there("heavy_users")
 STATE = text("""
     SELECT trusted, reason, slots_built, firsts_built,
         (
@@ -68,9 +75,29 @@ def rollups_of(session: Session) -> Rollups:
     return known[1] if known[1].distrust is None else NONE
 
 
+COUNTED_UNTIL = text("""
+    SELECT u.ends FROM insights.heavy_users u WHERE u.user_id = :user_id AND NOT EXISTS (
+        SELECT FROM insights.listen_changes c WHERE c.user_id = u.user_id AND c.played_at < u.ends
+    )
+""")
+
+
+def counted_until(session: Session, user_id: int) -> datetime | None:
+    """The instant, naive and in UTC, before which a user's listens are counted, as the session's transaction sees them.
+
+    None where they are not, or where changes wait that are about them.
+    """
+    rollups = rollups_of(session)
+    if not rollups.windows or rollups.catalogue_changed:
+        return None
+    until: datetime | None = session.scalar(COUNTED_UNTIL, {"user_id": user_id})
+    return until
+
+
 def read(session: Session) -> Rollups | None:
-    """The rollups as the session's transaction sees them, believed or not; None where none are installed."""
-    if not session.scalar(IS_INSTALLED):
+    """The rollups as the session's transaction sees them, believed or not; None where none are installed,
+    or those of an older version."""
+    if not session.scalar(IS_CURRENT):
         return None
     state = session.execute(STATE).one()
     distrust = None

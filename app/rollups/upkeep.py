@@ -8,11 +8,11 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from app.rollups.announcements import Listener
-from app.rollups.building import build, start_anew
+from app.rollups.building import build, count_due_users, start_anew
 from app.rollups.connections import direct_engine
 from app.rollups.folding import fold, missing_windows, snapshot, the_only_writer
 from app.rollups.installation import is_complete
-from app.rollups.state import IS_INSTALLED
+from app.rollups.state import IS_CURRENT
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +53,9 @@ class Upkeep(threading.Thread):
 
     def look(self, connection: Connection) -> None:
         """Do what there is to do, unless another process is at it. Raises SQLAlchemyError."""
+        now = self._app.config["CLOCK"]
         with the_only_writer(connection, wait=False) as is_only:
-            if not is_only or not connection.scalar(IS_INSTALLED):
+            if not is_only or not connection.scalar(IS_CURRENT):
                 return
             state = connection.execute(
                 text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
@@ -74,14 +75,20 @@ class Upkeep(threading.Thread):
             with snapshot(connection):
                 changes = fold(connection)
             self._sweep(connection, changes)
-            if state.truncated or missing_windows(connection, self._app.config["CLOCK"]()):
-                build(connection, self._app.config["CLOCK"], lambda part: log.info("rollups_built", part=part))
+            if state.truncated or missing_windows(connection, now()):
+                build(connection, now, tell)
+            else:
+                count_due_users(connection, now(), tell)
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes
         if self._unswept > SWEEP:
             connection.execute(text("VACUUM insights.listen_changes, insights.rankings"))
             self._unswept = 0
+
+
+def tell(part: str) -> None:
+    log.info("rollups_built", part=part)
 
 
 def start(app: Flask) -> None:

@@ -7,7 +7,9 @@ from sqlalchemy import Connection, text
 from app.models.rollups import Kind
 from app.rollups.building import describe
 from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
+from app.rollups.counting import counted
 from app.rollups.folding import ALL_TIME
+from app.rollups.heavy_users import BATCH
 from app.rollups.spans import Span
 
 # How many differences of one part are named.
@@ -49,6 +51,19 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
             yield f"first listen of {Kind(row.kind).name.lower()} {row.id!r}: {row.kept}, not {row.live}"
         if len(found) > NAMED:
             yield f"first listens: {len(found) - NAMED} more"
+    heavy = connection.scalars(text(HEAVY_USERS)).all()
+    for first in range(0, len(heavy), BATCH):
+        users = heavy[first : first + BATCH]
+        tell(f"{len(users)} heavy users")
+        found = connection.execute(text(COMPARE_HEAVY_USERS), {"users": users}).all()
+        for row in found[:NAMED]:
+            what = "slot" if row.kind == SLOTS else Kind(row.kind).name.lower().replace("_", " ")
+            yield (
+                f"heavy user {row.user_id}: {what} {row.id!r} has {row.kept_plays} listens and {row.kept_time} ms, not "
+                f"{row.live_plays} and {row.live_time}"
+            )
+        if len(found) > NAMED:
+            yield f"heavy users: {len(found) - NAMED} more"
 
 
 COMPARE_FIRSTS = f"""
@@ -135,4 +150,43 @@ COMPARE_SLOTS = f"""
     FROM live FULL JOIN kept USING (slot)
     WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
     ORDER BY slot
+"""
+
+# Those that questions are answered for out of what is counted: no change waits that may be about it.
+HEAVY_USERS = """
+    SELECT user_id FROM insights.heavy_users u WHERE NOT EXISTS (
+        SELECT FROM insights.listen_changes c WHERE c.user_id = u.user_id AND c.played_at < u.ends
+    ) AND NOT EXISTS (SELECT FROM insights.credit_changes) AND NOT EXISTS (SELECT FROM insights.genre_changes)
+        AND NOT EXISTS (SELECT FROM insights.duration_changes)
+    ORDER BY user_id
+"""
+
+# Beside the kinds of rankings.
+SLOTS = 0
+
+COUNTED_LISTENS = (
+    '"History" h JOIN insights.heavy_users u ON u.user_id = h.user_id'
+    " WHERE h.user_id = ANY(:users) AND h.played_at < u.ends"
+)
+
+COMPARE_HEAVY_USERS = f"""
+    WITH {counted(COUNTED_LISTENS, "user_id")}, live AS (
+        SELECT user_id, kind, id, plays, listen_time_ms AS ms FROM counted
+        UNION ALL
+        SELECT h.user_id, {SLOTS:d}, CAST({SLOT.format(instant="h.played_at")} AS text), count(*),
+            sum(CAST(t.duration_ms AS bigint))
+        FROM (SELECT h.user_id, h.played_at, h.track_id FROM {COUNTED_LISTENS}) h JOIN "Tracks" t ON t.id = h.track_id
+        GROUP BY 1, 2, 3
+    ), kept AS (
+        SELECT user_id, kind, unnest(ids) AS id, unnest(plays) AS plays, unnest(listen_time_ms) AS ms
+        FROM insights.user_rankings WHERE user_id = ANY(:users)
+        UNION ALL
+        SELECT user_id, {SLOTS:d}, CAST(unnest(slots) AS text), unnest(plays), unnest(listen_time_ms)
+        FROM insights.heavy_users WHERE user_id = ANY(:users)
+    )
+    SELECT user_id, kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
+    FROM live FULL JOIN kept USING (user_id, kind, id)
+    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
+    ORDER BY user_id, kind, id
 """

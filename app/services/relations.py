@@ -1,5 +1,6 @@
 """Listens by something: by track, by artist, by genre, by listener."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -97,6 +98,28 @@ class Relation:
             .join_from(self.parts, tracks, is_same)
             .group_by(parts.id)
         )
+
+
+class TimedRelation(Relation, ABC):
+    """Listens by something, whose listen times are at hand."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    @abstractmethod
+    def times(self) -> CTE:
+        """`id`, `plays` and `listen_time_ms`."""
+
+    @property
+    def counts(self) -> CTE:
+        return self.times
+
+    def times_of(self, rows: CTE) -> CTE:
+        return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
+
+    def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
+        return page_of(self._measured(by), limit, offset).cte(self.name + "_page")
 
 
 def page_of(measure: ColumnElement[int], limit: Number, offset: Number) -> Select[Any]:

@@ -32,14 +32,14 @@ from app.rollups.changes import ONE_WINDOW, ranking_changes
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
 from app.services.expressions import byte_order, total
-from app.services.relations import Number, Relation, page_of
+from app.services.relations import Number, TimedRelation, page_of
 
 
-class RolledUpRelation(Relation):
+class RolledUpRelation(TimedRelation):
     """A ranking of everyone's listens, and the changes to it."""
 
     def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool = False) -> None:
-        self.name = name
+        super().__init__(name)
         self._kind = kind
         self._base = base
         self._is_open = is_open
@@ -120,13 +120,6 @@ class RolledUpRelation(Relation):
     def times(self) -> CTE:
         rows = self._rows()
         return select(self._public(rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
-
-    @property
-    def counts(self) -> CTE:
-        return self.times
-
-    def times_of(self, rows: CTE) -> CTE:
-        return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         page = page_of(_measure(self._rows((by, offset + limit)), by), limit, offset).subquery()

@@ -3,13 +3,24 @@
 Both give the same rows; the measures do not know which they read.
 """
 
+import math
+import time
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.rollups.state import rollups_of
+from app.rollups.state import counted_until, rollups_of
+from app.services.heavy_user import HeavyUserListens
 from app.services.listens import Listens
 from app.services.rolled_up import RolledUpListens
 from app.windows import Window
+
+# Users who were found not to be counted ahead, and when: so many seconds they are not asked about again. Most are not,
+# and to ask takes as long as some of their answers. Live listens are always right.
+UNCOUNTED_FOR = 60.0
+MOST_UNCOUNTED = 100_000
+_uncounted: dict[int, float] = {}
 
 
 def listens_of(session: Session, audience: Audience, window: Window, name: str = "") -> Listens:
@@ -18,4 +29,18 @@ def listens_of(session: Session, audience: Audience, window: Window, name: str =
         rollups = rollups_of(session)
         if rollups.windows or rollups.has_slots:
             return RolledUpListens(window, rollups, name=name)
+    elif len(audience.user_ids) == 1 and (until := _counted_until(session, *audience.user_ids)):
+        return HeavyUserListens(audience, window, until, name=name)
     return Listens(audience, window, name=name)
+
+
+def _counted_until(session: Session, user_id: int) -> datetime | None:
+    now = time.monotonic()
+    if now - _uncounted.get(user_id, -math.inf) < UNCOUNTED_FOR:
+        return None
+    until = counted_until(session, user_id)
+    if until is None:
+        if len(_uncounted) >= MOST_UNCOUNTED:
+            _uncounted.clear()
+        _uncounted[user_id] = now
+    return until

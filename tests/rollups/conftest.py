@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from app.rollups import installation
+from app.rollups import heavy_users, installation
 from app.rollups.building import build, start_anew
 from app.rollups.folding import the_only_writer
+from app.services import sources
 from tests.conftest import NOW
 from tests.factories import Platform
 from tests.servers import database
@@ -62,3 +63,10 @@ def make_database(server_url: str, plain_role: str) -> Callable[..., "Iterator[E
             yield engine
 
     return make
+
+
+@pytest.fixture
+def everyone_is_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each user's listens are counted ahead, and asked for there each time."""
+    monkeypatch.setattr(heavy_users, "MANY", 1)
+    monkeypatch.setattr(sources, "UNCOUNTED_FOR", 0)

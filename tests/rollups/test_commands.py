@@ -200,7 +200,9 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
     rollups("install")
     with platform_engine.begin() as connection:
         connection.execute(text("ALTER TABLE insights.listen_changes DROP unannounced"))
+        connection.execute(text("DROP TABLE insights.user_rankings, insights.heavy_users"))
         connection.execute(text("UPDATE insights.alembic_version SET version_num = '0001'"))
+    assert "of an older version" in rollups("status").output
     again = rollups("install").output
     assert "schema, functions and triggers" in again
     assert "slots" not in again
@@ -240,9 +242,15 @@ TAMPERED = [
         "first listen of primary_artist 'artist2'",
     ),
     ("INSERT INTO insights.listen_changes VALUES (1, '2026-11-23', 'track1', 1)", "track 'track1'"),
+    ("UPDATE insights.user_rankings SET plays[1] = 77 WHERE user_id = 2 AND kind = 3", "user 2: primary artist"),
+    ("UPDATE insights.user_rankings SET listen_time_ms[1] = 0 WHERE user_id = 1 AND kind = 4", "user 1: genre"),
+    ("DELETE FROM insights.user_rankings WHERE user_id = 1 AND kind = 1", "user 1: track"),
+    ("UPDATE insights.heavy_users SET slots[1] = 0 WHERE user_id = 2", "user 2: slot '0'"),
+    ("UPDATE insights.heavy_users SET ends = ends - interval '100 days'", "user 1: slot"),
 ]
 
 
+@pytest.mark.usefixtures("everyone_is_heavy")
 def test_verify_names_each_difference(installed: Engine) -> None:
     missed = []
     with operator(installed) as connection:
@@ -300,14 +308,20 @@ def test_a_killed_rebuild_is_resumed(rollups: Run, installed: Engine) -> None:
 
 
 def test_status_tells_what_there_is(rollups: Run, platform_engine: Engine) -> None:
-    assert rollups("status").output == "The rollups are not installed: flask rollups install\n"
+    assert rollups("status").output == "The rollups are not installed, or of an older version: flask rollups install\n"
     for command in ("verify", "rebuild", "fold"):
         assert "flask rollups install" in rollups(command, exit_code=1).output
     rollups("install")
     with platform_engine.begin() as connection:
         connection.execute(text("INSERT INTO \"History\" VALUES (1, '2026-11-23 10:00:00.7', 'track1')"))
     told = rollups("status").output
-    for line in ("triggers  all on", "trusted   yes", "slots     built", "window    all time"):
+    for line in (
+        "triggers  all on",
+        "trusted   yes",
+        "slots     built",
+        "window    all time",
+        "users     0 with 10,000",
+    ):
         assert line in told
     assert "waiting   1 changes" in told
     assert "waiting   0 changes" not in told

@@ -295,12 +295,14 @@ class Equality(RuleBasedStateMachine):
 
     @invariant()
     def ask_the_same_again(self) -> None:
-        """A few questions about everyone, after each step."""
+        """A few questions about everyone and about a user, after each step."""
         choose = Random(self.seed).choice
-        everyone = [one for one in (self.questions(choose) for _ in range(8)) if "(everyone" in one[0].name]
+        asked = [self.questions(choose) for _ in range(12)]
+        everyone = [questions for questions in asked if "(everyone" in questions[0].name]
+        one_user = [questions for questions in asked if questions[-1].name.startswith("compare(")]
         with snapshot(self.engine, self.plain_role) as (_, asker):
-            for asked in everyone[:2]:
-                self.compare(asker, [choose(asked)])
+            for questions in everyone[:2] + one_user[:2]:
+                self.compare(asker, [choose(questions)])
 
     @rule(data=st.data())
     def ask(self, data: st.DataObject) -> None:
@@ -345,6 +347,7 @@ def platform_engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[
         yield engine
 
 
+@pytest.mark.usefixtures("everyone_is_heavy")
 def test_the_rollups_are_the_live_tables_whatever_is_written(platform_engine: Engine, plain_role: str) -> None:
     Equality.engine, Equality.plain_role = platform_engine, plain_role
     run_state_machine_as_test(
@@ -361,6 +364,7 @@ def test_the_rollups_are_the_live_tables_whatever_is_written(platform_engine: En
     )
 
 
+@pytest.mark.usefixtures("everyone_is_heavy")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/Havana", "Africa/Monrovia"])
 @pytest.mark.parametrize("is_folded", [False, True])
 def test_listens_of_any_age_are_counted(zone: str, is_folded: bool, platform_engine: Engine, plain_role: str) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from app.rollups.folding import fold
+from app.rollups.heavy_users import count_users, due_users
 from tests import test_oracle_measures, test_oracle_pages
+from tests.conftest import NOW
 from tests.oracle.checks import bounded, uncached
 from tests.rollups.conftest import install
 from tests.servers import url_of
@@ -33,13 +35,14 @@ def database_url(engine: Engine) -> str:
 
 
 @pytest.fixture(autouse=True)
-def folded_now_and_then(connection: Connection) -> Iterator[None]:
-    """Every other world is folded in before it is asked about."""
+def folded_now_and_then(connection: Connection, everyone_is_heavy: None) -> Iterator[None]:
+    """Every other world is folded in, and its users are counted ahead, before it is asked about."""
     numbers = count()
 
     def fold_some(connection: Connection) -> None:
         if next(numbers) % 2:
             fold(connection)
+            count_users(connection, due_users(connection, NOW), NOW)
 
     connection.info["after_loading"] = fold_some
     yield
