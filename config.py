@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from dotenv import dotenv_values
 from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -38,9 +40,11 @@ class DatabaseUri(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         try:
             url = make_url(value)
-        except ArgumentError as error:
+            make_dsn(**dict.fromkeys(url.query, ""))
+        except (ArgumentError, ValueError, ProgrammingError) as error:  # the last for a parameter that libpq lacks
             raise self.make_error("invalid") from error
-        if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg2"} or not url.database:
+        is_postgresql = url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}
+        if not is_postgresql or not url.database or not 0 < (url.port or 5432) < 65536:
             raise self.make_error("invalid")
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 

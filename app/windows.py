@@ -119,14 +119,16 @@ def _days(range: str, day: date) -> tuple[date, date]:
     return period("day" if range in {"today", "yesterday"} else range.partition("_")[2], day)
 
 
-def parse_bound(parameter: str, text: str, tz: ZoneInfo) -> datetime:
+def parse_bound(
+    parameter: str, text: str, tz: ZoneInfo, earliest: datetime = MIN_BOUND, latest: datetime = MAX_BOUND
+) -> datetime:
     """The instant of a window's bound, in UTC: an ISO 8601 date or date-time in the extended format.
 
     `YYYY-MM-DD` is the day's first instant in `tz`. `YYYY-MM-DDThh:mm`, with `:ss` and up to six decimals or without,
     ends in `Z`, in an offset `±hh:mm`, or is a local time in `tz`: of two the earlier, a missing one moved forward by
     the gap. Other forms of the standard (basic format, week dates, hour 24, a comma) are errors, and so are lower case
-    letters and a blank for the `T`. Raises `WindowError` of `parameter`, also for an instant before 1970-01-01 or after
-    2101-01-01 UTC.
+    letters and a blank for the `T`. Raises `WindowError` of `parameter`, also for an instant before `earliest` or after
+    `latest`.
     """
     try:
         if not re.fullmatch(BOUND_PATTERN, text):
@@ -144,7 +146,7 @@ def parse_bound(parameter: str, text: str, tz: ZoneInfo) -> datetime:
         instant = first_instant(parsed.date(), tz)
     else:
         instant = to_instant(parsed if parsed.tzinfo else parsed.replace(tzinfo=tz))
-    if not MIN_BOUND <= instant <= MAX_BOUND:
-        allowed = f"{format_instant(MIN_BOUND)} to {format_instant(MAX_BOUND)}"
+    if not earliest <= instant <= latest:
+        allowed = f"{format_instant(earliest)} to {format_instant(latest)}"
         raise WindowError(parameter, f"{parameter} must be an instant from {allowed}, not {quoted(text)}")
     return instant

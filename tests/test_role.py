@@ -198,7 +198,7 @@ def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: En
     with Session(role) as session:
         assert rollups_of(session).has_slots
         assert rollups_of(session).listens_changed
-    upkeep = Upkeep(service, threading.Event())
+    upkeep = Upkeep(service, threading.Event(), threading.Event())
     with role.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         upkeep.look(connection)
     with Session(role) as session:

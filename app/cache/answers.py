@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import ServiceUnavailable
 
 from app import logs
 from app.cache import generations
@@ -60,6 +61,13 @@ class NotKept(Exception):
         self.response = response
 
 
+class StillComputedError(ServiceUnavailable):
+    """Another caller is still at it, after all the time that there is: to compute it beside would take longer still."""
+
+    def __init__(self) -> None:
+        super().__init__("The answer is still being computed", retry_after=5)
+
+
 class Asked(NamedTuple):
     """A question, how to compute its answer, and the seconds that this is fresh, and may be served stale after that."""
 
@@ -89,8 +97,9 @@ def find(store: Backend, asked: Asked) -> Found:
     """The answer to a question.
 
     Of any number of callers that lack it, in all processes that share the backend, one computes it; the others are
-    served the stale answer where there is one, and wait where there is none, at most DATABASE_STATEMENT_TIMEOUT. Where
-    the database is away, the stale answer is served. Raises what the computation raises.
+    served the stale answer where there is one, and wait where there is none, at most DATABASE_STATEMENT_TIMEOUT; then
+    that raises StillComputedError. Where the database is away, the stale answer is served. Raises what the computation
+    raises.
     """
     try:
         key, stored = generations.look_up(store, asked.question)
@@ -126,8 +135,10 @@ def _wait(flight: Future[Found], asked: Asked) -> Found:
     """The answer of the caller in this process that is computing it."""
     try:
         return as_waited_for(flight.result(current_app.config["DATABASE_STATEMENT_TIMEOUT"]))
-    except (TimeoutError, NotKept):
+    except NotKept:
         return asked.computed(State.BYPASS)
+    except TimeoutError:
+        raise StillComputedError from None
 
 
 def as_waited_for(found: Found) -> Found:
@@ -145,7 +156,7 @@ def _lead(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
             if stale:
                 return Found(stale, State.STALE)
             if time.monotonic() > deadline:
-                return asked.computed(State.BYPASS)
+                raise StillComputedError
             time.sleep(POLL)
             store.begin()  # this is waiting for the answer, not for the cache
             if fresh := _fresh(store, key):
@@ -159,7 +170,7 @@ def _lead(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
         try:
             found = asked.computed(State.MISS)
         except SQLAlchemyError as error:
-            if stale is None or not unavailable(error):
+            if stale is None or now() >= stale.serve_until or not unavailable(error):
                 raise
             _no_refresh_until = time.monotonic() + NEXT_REFRESH
             return Found(stale, State.STALE)

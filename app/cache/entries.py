@@ -49,10 +49,15 @@ class Entry:
             return None
         head, _, payload = line.partition(b"\n")
         try:
-            form, headers, etag, fresh_until, serve_until = orjson.loads(head)
+            parts = orjson.loads(head)
         except ValueError:
             return None
-        return cls(payload, tuple(map(tuple, headers)), etag, fresh_until, serve_until) if form == FORM else None
+        match parts:
+            case [form, list(headers), str(etag), float(fresh_until), float(serve_until)] if form == FORM and all(
+                isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in headers
+            ):
+                return cls(payload, tuple(map(tuple, headers)), etag, fresh_until, serve_until)
+        return None
 
     def dump(self) -> bytes:
         """A checksum and one line of JSON, then the payload."""

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import structlog
 from flask import Flask
 from flask_caching.backends.base import BaseCache
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
@@ -19,17 +18,14 @@ from app.cache.entries import Entry
 from app.cache.locks import FleetLock
 from app.cache.redis import TIMEOUT, GetMany, connect, reader
 from app.counters import Window
-from app.metrics import CACHE_ERRORS
-
-log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
 
 # Seconds that the calls of one request may take together; the last of them may take TIMEOUT beyond that.
 PATIENCE = 0.12
 
-# Seconds after a warning that the cache is slow, in which there is no other.
-WARN_AFTER = 60.0
+# The calls of a request whose answer is computed: to read, to lock, to read again, and to write.
+CALLS = 4
 
 # Adds one to "count ends" in one step, where the window has not ended; ARGV: now, and the seconds of a new window.
 HIT = """
@@ -59,12 +55,11 @@ class SharedCache(BaseCache):
         self._read: GetMany
         self._client_lock = threading.Lock()
         self._spent = _Spent()
-        self._next_warning = 0.0
-        self._slow = CACHE_ERRORS.labels("cache_slow")
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
         self._counts_are_due = False
         self._reach = Breaker("cache_unreachable", (Exception,), self._try_to_read, is_open=True)
+        self._pace = Breaker("cache_slow", (TimeoutError,), self._try_as_many_calls_as_a_request_makes)
         # A full server still answers what it has, and so does one that has become a replica.
         self._room = Breaker("cache_takes_nothing", (OutOfMemoryError, ReadOnlyError), self._try_to_write)
         # A client of several servers may ask one after the other. Its calls are waited for no longer than others.
@@ -148,9 +143,11 @@ class SharedCache(BaseCache):
         return self._read([self._prefix + key for key in keys])
 
     def _call(self, call: Callable[[], Reply]) -> Reply:
+        return self._pace.run(lambda: self._timed(call))
+
+    def _timed(self, call: Callable[[], Reply]) -> Reply:
         if self._spent.seconds > PATIENCE:
-            self._warn_of_slowness()
-            raise CacheUnavailableError("the cache is slow")
+            raise TimeoutError
         started = time.perf_counter()
         try:
             return self._reach.run(call if self._beside is None else lambda: self._bounded(call))
@@ -164,12 +161,6 @@ class SharedCache(BaseCache):
         assert self._beside
         return self._beside.submit(call).result(TIMEOUT)
 
-    def _warn_of_slowness(self) -> None:
-        self._slow.inc()
-        if time.monotonic() > self._next_warning:
-            self._next_warning = time.monotonic() + WARN_AFTER
-            log.warning("cache_slow", seconds=round(self._spent.seconds, 3))
-
     def _connected(self) -> Any:
         with self._client_lock:
             if self._client is None:
@@ -181,6 +172,13 @@ class SharedCache(BaseCache):
     def _try_to_read(self) -> None:
         self._connected()
         self._get_many(("trial",))
+
+    def _try_as_many_calls_as_a_request_makes(self) -> None:
+        started = time.perf_counter()
+        for _ in range(CALLS):
+            self._try_to_read()
+        if time.perf_counter() - started > PATIENCE:
+            raise TimeoutError
 
     def _try_to_write(self) -> None:
         self._client.set(self._prefix + "trial", b"", ex=1)

@@ -22,7 +22,7 @@ from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.history import History
 from app.rollups import upkeep
-from config import SettingsError, check_access, load_settings
+from config import SettingsError, load_settings
 
 HOST = "127.0.0.1"
 SEED = 20
@@ -83,7 +83,6 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
         upkeep.start(app)
         _serve_reloading(app, port)
         return
-    check_access(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(port))
         if not settings["SQLALCHEMY_DATABASE_URI"]:
@@ -96,7 +95,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
             os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
             _serve_reloading(app, port)
         else:
-            upkeep.start(app)
+            stack.callback(upkeep.start(app).set)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
             ).serve_forever()

@@ -86,10 +86,11 @@ class Overdue:
 class Listener(threading.Thread):
     """Hears announcements for as long as the process runs, and makes good what it has missed."""
 
-    def __init__(self, app: Flask, heard: threading.Event) -> None:
+    def __init__(self, app: Flask, heard: threading.Event, ended: threading.Event) -> None:
         super().__init__(name="rollups-listener", daemon=True)
         self._app = app
         self._heard = heard
+        self._ended = ended
         self._overdue = Overdue()
         self._everyone_ended = 0.0
         self._warned = False
@@ -101,6 +102,8 @@ class Listener(threading.Thread):
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._follow(connection)
             except Exception as error:  # the driver's own among them: whatever it is, the next connection hears again
+                if self._ended.is_set():
+                    return
                 if not self._warned:
                     log.warning("announcements_lost", error=type(error).__name__)
                 self._warned = True

@@ -22,7 +22,11 @@ ONE_WINDOW = (
     "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
     " CAST(:{name}ends AS timestamp) AS ends"
 )
-SLOT = "CAST(floor(extract(epoch FROM {instant}) / 900) AS integer)"
+# An instant beyond all calendars (infinity is one) goes into the last slot, or the first: no window ends out there.
+SLOT = (
+    "CAST(floor(extract(epoch FROM"
+    " least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')) / 900) AS integer)"
+)
 
 
 def during(instant: str) -> str:

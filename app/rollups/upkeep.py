@@ -27,10 +27,11 @@ SWEEP = 5000
 class Upkeep(threading.Thread):
     """Folds changes in soon after they are committed, and counts the windows of a new day."""
 
-    def __init__(self, app: Flask, heard: threading.Event) -> None:
+    def __init__(self, app: Flask, heard: threading.Event, ended: threading.Event) -> None:
         super().__init__(name="rollups-upkeep", daemon=True)
         self._app = app
         self._heard = heard
+        self._ended = ended
         self._unswept = 0
 
     def run(self) -> None:
@@ -40,6 +41,8 @@ class Upkeep(threading.Thread):
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._keep(connection)
             except Exception as error:  # whatever it is, the next look may do better
+                if self._ended.is_set():
+                    return
                 log.warning("rollups_upkeep_failed", error=type(error).__name__)
             time.sleep(PAUSE)
 
@@ -91,8 +94,12 @@ def tell(part: str) -> None:
     log.info("rollups_built", part=part)
 
 
-def start(app: Flask) -> None:
-    """Begin to hear announcements, and to keep the rollups, in this process: once, by what serves the application."""
-    heard = threading.Event()
-    Listener(app, heard).start()
-    Upkeep(app, heard).start()
+def start(app: Flask) -> threading.Event:
+    """Begin to hear announcements, and to keep the rollups, in this process: once, by what serves the application.
+
+    Whoever is about to take the database away sets the event that is given.
+    """
+    heard, ended = threading.Event(), threading.Event()
+    Listener(app, heard, ended).start()
+    Upkeep(app, heard, ended).start()
+    return ended

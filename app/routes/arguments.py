@@ -49,6 +49,8 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
     names = {field.data_key or name for name, field in schema.load_fields.items()} - path.keys()
     given: dict[str, str] = {}
     errors: dict[str, str] = {}
+    if not _is_utf8(request.environ["PATH_INFO"]):
+        errors |= {name: f"{name} must be percent-encoded UTF-8" for name, value in path.items() if "\ufffd" in value}
     for name, values in request.args.lists():
         if name not in names:
             errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(names)) or 'none'}"
@@ -70,6 +72,15 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
             ]
         )
     return loaded
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a path, its bytes one by one as WSGI has them, is text. Werkzeug would make U+FFFD of what is not."""
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def shortened_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -118,12 +118,16 @@ class Day(fields.Date):
         return day
 
 
-class Bound(fields.DateTime):
-    """An instant: an ISO 8601 date or date-time, in UTC unless it says otherwise."""
+# What can be told of an instant, in any time zone.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class Instant(fields.DateTime):
+    """An instant at which something was played: an ISO 8601 date or date-time, in UTC unless it says otherwise."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
         try:
-            return parse_bound(str(self.name), value, timezone("UTC"))
+            return parse_bound(str(self.name), value, timezone("UTC"), EARLIEST, LATEST)
         except WindowError as error:
             raise ValidationError(error.detail) from error
 

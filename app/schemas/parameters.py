@@ -13,7 +13,7 @@ from marshmallow import ValidationError, post_load, validates_schema
 from app.audience import EVERYONE, MAX_GROUP_SIZE, MAX_USER_ID, Audience
 from app.buckets import UNITS
 from app.ranking import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Page, Ranking, SortBy
-from app.schemas.fields import Bound, BoundedInteger, Choice, Day, EntityId, Flag, UserId, UserIds
+from app.schemas.fields import BoundedInteger, Choice, Day, EntityId, Flag, Instant, UserId, UserIds
 from app.schemas.windows import InWindow, InZone, Parameters, window_of
 from app.timezones import WindowError, first_instant
 from app.today import Today
@@ -159,7 +159,7 @@ class ArtistInWindow(WithLimit, InWindow):
 class Before(WithLimit):
     """A page of a list that grows at its head."""
 
-    before = Bound(
+    before = Instant(
         load_default=None,
         allow_none=False,
         metadata={"description": "Only what was played before this instant; a page's `next` names the next page's."},

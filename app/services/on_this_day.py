@@ -42,7 +42,8 @@ class OnThisDay:
 def on_this_day(session: Session, audience: Audience, window: Window, today: Today) -> OnThisDay:
     """The same month and day of earlier years; 29 February meets leap years alone."""
     spans = {}
-    for year in range(MIN_BOUND.year, today.date.year):
+    # West of Greenwich, 1970 begins in 1969.
+    for year in range(MIN_BOUND.year - 1, today.date.year):
         with suppress(ValueError):  # 29 February
             day = today.date.replace(year=year)
             spans[year] = (first_instant(day, window.tz), first_instant(day + DAY, window.tz))

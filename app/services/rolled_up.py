@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, Select, func, select, text
+from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, Select, select, text
 
 from app.audience import EVERYONE
 from app.models.rollups import Kind, slots
@@ -75,7 +75,7 @@ class RolledUpListens(SlottedListens):
     def previous(self) -> Listens:
         return RolledUpListens(self.window.previous(), self.rollups, name=self.name)
 
-    def _relation(self, kind: Kind) -> Relation | None:
+    def _relation(self, kind: Kind) -> RolledUpRelation | None:
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
@@ -128,10 +128,8 @@ class RolledUpListens(SlottedListens):
         return super().distinct_listeners() if self._base is None else self.by_listener.number
 
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        if self._base is None:
-            return super().listeners_with(plays)
-        listeners = self.by_listener.counts
-        return select(func.count()).where(listeners.c.plays >= plays)
+        listeners = self._relation(Kind.LISTENER)
+        return super().listeners_with(plays) if listeners is None else listeners.number_with(plays)
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
         stored = select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms)

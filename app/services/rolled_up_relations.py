@@ -153,6 +153,11 @@ class RolledUpRelation(TimedRelation):
         came_and_went = func.count().filter(self._changed.c.plays > 0) - func.count().filter(self._changed.c.was_ranked)
         return select(rows + select(came_and_went).select_from(self._changed).scalar_subquery())
 
+    def number_with(self, plays: ColumnElement[int]) -> Select[int]:
+        """The number of ids with at least so many listens, one or more: one row, one column."""
+        rows = self._rows()
+        return select(func.count()).select_from(rows).where(rows.c.plays >= plays)
+
     def whole(self, by: SortBy) -> Select[int]:
         whole = self._size(_measure(sizes, by))
         if self._is_whole:

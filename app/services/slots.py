@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     select,
     union_all,
 )
@@ -23,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
+from app.rollups.changes import SLOT as SLOT_OF
 from app.rollups.spans import Span
 from app.services.expressions import element, looked_up, naive, total
 from app.services.listens import Listens
@@ -127,7 +129,7 @@ class SlottedListens(Listens, ABC):
         return (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
 
     def _live(self, span: Span) -> Select[Any]:
-        slot = cast(func.floor(func.extract("epoch", History.played_at) / SLOT.total_seconds()), Integer)
+        slot: ColumnElement[int] = literal_column(SLOT_OF.format(instant='"History".played_at'), Integer)
         tracks, is_same = looked_up(Track.id, History.track_id, one_by_one=self.one_by_one)
         duration = cast(tracks.c.duration_ms, BigInteger).label("listen_time_ms")
         columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]

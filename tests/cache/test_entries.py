@@ -2,6 +2,8 @@
 
 import pickle
 from collections.abc import Callable
+from typing import Any
+from zlib import crc32
 
 import orjson
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cache import entries
-from app.cache.entries import Entry
+from app.cache.entries import FORM, Entry
 from tests.cache.conftest import Service
 from tests.faults import Valkey
 
@@ -44,6 +46,19 @@ def test_a_truncated_entry_is_a_miss(length: int) -> None:
 @given(st.binary(max_size=200))
 def test_anything_else_is_a_miss(stored: bytes) -> None:
     assert Entry.read(stored) is None
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 9) | st.text(max_size=3), st.lists)
+    | st.tuples(st.just(FORM), st.lists(st.lists(st.text() | st.booleans(), max_size=3)), st.text(), st.floats(0, 9),
+                st.floats(0, 9) | st.none())
+)  # fmt: skip
+def test_a_head_of_another_shape_is_a_miss(head: Any) -> None:
+    line = orjson.dumps(head) + b"\n[]"
+    entry = Entry.read(b"%08x %s" % (crc32(line), line))
+    if entry is not None:
+        assert Entry.read(entry.dump()) == entry
+        assert all([*map(type, pair)] == [str, str] for pair in entry.headers)
 
 
 class Exploit:

@@ -109,10 +109,12 @@ def test_nobody_waits_for_longer_than_a_statement_may_take(make_cached: Callable
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(service.state)
         assert service.probe.running.wait(20)
-        second = pool.submit(service.state)
-        wait_until(lambda: service.probe.calls == 2)  # it gave up waiting, and computes for itself
+        late = service.get()
+        assert (late.status_code, late.json["detail"]) == (503, "The answer is still being computed")
+        assert late.headers["Retry-After"] == "5"
         service.probe.may_end.set()
-        assert (first.result(), second.result()) == ("MISS", "BYPASS")
+        assert first.result() == "MISS"
+    assert service.probe.calls == 1
     assert service.state() == "HIT"
 
 
@@ -125,9 +127,11 @@ def test_nobody_waits_for_another_process_for_longer_either(
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(slow.state)
         assert slow.probe.running.wait(20)
-        assert other.state() == "BYPASS"
+        assert other.get().status_code == 503
         slow.probe.may_end.set()
         assert first.result() == "MISS"
+    assert other.probe.calls == 0
+    assert other.state() == "HIT"
 
 
 def test_the_lock_of_a_dead_process_falls_free(

@@ -153,18 +153,22 @@ def test_a_taken_port(python: Python, port: int) -> None:
     assert errors == f"Error: Port {port} cannot be used (Address already in use): set FLASK_RUN_PORT to another\n"
 
 
-@pytest.mark.parametrize("command", [["run.py"], ["-m", "flask", "run"]])
-def test_a_named_database_is_served_and_not_written(
-    python: Python, clean: EmbeddedPostgres, port: int, command: list[str]
-) -> None:
-    uri = clean.uri("postgres")
-    settings = {"FLASK_APP": "app.cli", "FLASK_RUN_PORT": str(port), "SQLALCHEMY_DATABASE_URI": uri}
-    refused = python(*command, **settings, API_KEYS="", ALLOW_ANONYMOUS="")
+def test_flask_run_wants_keys_or_a_word_for_a_named_database(python: Python, clean: EmbeddedPostgres) -> None:
+    settings = {"FLASK_APP": "app.cli", "SQLALCHEMY_DATABASE_URI": clean.uri("postgres")}
+    refused = python("-m", "flask", "run", **settings, API_KEYS="", ALLOW_ANONYMOUS="")
     _, errors = refused.communicate(timeout=30)
     assert refused.returncode == 2
     assert errors.startswith("Error: API_KEYS must be set")
     assert errors.count("\n") == 1
-    process = python(*command, **settings, ALLOW_ANONYMOUS="true")
+
+
+@pytest.mark.parametrize(("command", "word"), [(["run.py"], ""), (["-m", "flask", "run"], "true")])
+def test_a_named_database_is_served_and_not_written(
+    python: Python, clean: EmbeddedPostgres, port: int, command: list[str], word: str
+) -> None:
+    uri = clean.uri("postgres")
+    settings = {"FLASK_APP": "app.cli", "FLASK_RUN_PORT": str(port), "SQLALCHEMY_DATABASE_URI": uri}
+    process = python(*command, **settings, API_KEYS="", ALLOW_ANONYMOUS=word)
     wait_until(lambda: is_up(port))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)

@@ -211,6 +211,21 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
     rollups("verify")
 
 
+@pytest.mark.parametrize("instant", ["infinity", "-infinity", "64000-01-01", "0044-03-15 BC"])
+def test_a_listen_beyond_all_calendars_breaks_nothing(instant: str, rollups: Run, platform_engine: Engine) -> None:
+    rollups("install")
+    listen = text("INSERT INTO \"History\" VALUES (2, CAST(:instant AS timestamp), 'track1')")
+    with platform_engine.begin() as connection:
+        connection.execute(listen, {"instant": instant})
+    rollups("verify")
+    rollups("fold")
+    rollups("verify")
+    with platform_engine.begin() as connection:
+        connection.execute(text("DELETE FROM \"History\" WHERE NOT played_at BETWEEN '1900-01-01' AND '2200-01-01'"))
+    rollups("fold")
+    rollups("verify")
+
+
 def test_an_emptied_table_is_built_anew_by_install(rollups: Run, platform_engine: Engine) -> None:
     rollups("install")
     with platform_engine.begin() as connection:
