@@ -256,6 +256,15 @@ def test_percent_encoding_errors_are_a_400(query: str, client: FlaskClient) -> N
     check_problem(client.get(f"{GLOBAL_LIST}?{query}"), 400)
 
 
+@pytest.mark.parametrize("path", ["tracks/%ff", "artists/a%C3", "tracks/%ED%A0%80?limit=1"])
+def test_a_path_that_is_no_text_is_a_400(path: str, client: FlaskClient, platform: Platform) -> None:
+    platform.track("\ufffd", primary=[platform.artist("a\ufffd")])
+    detail = check_problem(client.get(f"/insights/{path}"), 400)["detail"]
+
+    assert "percent-encoded UTF-8" in detail
+    assert client.get("/insights/tracks/%EF%BF%BD").status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
     ["/nowhere", "/insights", "/insights/", "/insights/top/tracks", "/insights/top/tracks/", "/insights/top/tracks/1/2",

@@ -14,17 +14,13 @@ from app.windows import format_instant
 from tests.histories import Listened, listened, user_ids
 from tests.oracle import World
 from tests.oracle.checks import bounded, links, loaded, uncached
-from tests.oracle.measures import NOT_SERVED_YET, OF_EVERYONE, SHARED
+from tests.oracle.measures import OF_EVERYONE, SHARED
 
 settings = uncached  # the fixture of conftest.py, overridden
 
 LISTS = ["top/tracks", "top/artists", "top/primary-artists"]
-ALL_SERVED = [m.path for m in OF_EVERYONE if f"/insights/global/{m.path}" not in NOT_SERVED_YET]
-SHARED_SERVED = [
-    m.path
-    for m in SHARED
-    if m.path != "summary" and not {f"/insights/{m.path}/<user_id>", f"/insights/global/{m.path}"} & NOT_SERVED_YET
-]
+ALL_PATHS = [measure.path for measure in OF_EVERYONE]
+SHARED_PATHS = [measure.path for measure in SHARED if measure.path != "summary"]
 
 
 def whole_list(client: FlaskClient, path: str, query: dict[str, Any], limit: int) -> list[dict[str, Any]]:
@@ -83,7 +79,7 @@ def test_a_window_split_in_two_adds_up(
     assert whole == (left[0] + right[0], left[1] + right[1])
 
 
-@pytest.mark.parametrize("path", ALL_SERVED)
+@pytest.mark.parametrize("path", ALL_PATHS)
 @given(history=listened())
 @bounded(6)
 def test_a_group_of_everyone_equals_everyone(
@@ -97,7 +93,7 @@ def test_a_group_of_everyone_equals_everyone(
     assert of_group.json == answer.json or answer.status_code == 400  # too many buckets
 
 
-@pytest.mark.parametrize("path", SHARED_SERVED)
+@pytest.mark.parametrize("path", SHARED_PATHS)
 @given(data=st.data())
 @bounded(6)
 def test_a_user_equals_a_group_of_one(
@@ -112,7 +108,6 @@ def test_a_user_equals_a_group_of_one(
     assert own.json == group.json or own.status_code == 400  # too many buckets
 
 
-@pytest.mark.skipif("/insights/global/clock" in NOT_SERVED_YET, reason="not served yet")
 @given(history=listened(), bucket=st.sampled_from(("hour", "day", "week", "month", "year")))
 @bounded(40)
 def test_activity_the_clock_and_the_totals_agree(

@@ -13,17 +13,10 @@ from app.windows import format_instant
 from tests.histories import groups, limits, listened, local_dates, user_ids
 from tests.oracle import artist_page, compare, history, on_this_day, track_page, wrapped
 from tests.oracle.checks import bounded, difference, loaded, uncached
-from tests.oracle.measures import NOT_SERVED_YET
 
 settings = uncached  # the fixture of conftest.py, overridden
 
 
-def if_served(rule: str) -> pytest.MarkDecorator:
-    """Leave a test out until its route is there; `NOT_SERVED_YET` is itself tested."""
-    return pytest.mark.skipif(rule in NOT_SERVED_YET, reason="not served yet")
-
-
-@if_served("/insights/history/<user_id>")
 @given(data=st.data())
 @bounded(40)
 def test_history_is_the_oracles_to_the_last_page(
@@ -48,7 +41,6 @@ def test_history_is_the_oracles_to_the_last_page(
                 before = next(row.played_at for row in asked.ever if format_instant(row.played_at) == shown)
 
 
-@if_served("/insights/on-this-day/<user_id>")
 @given(data=st.data())
 @bounded(40)
 def test_on_this_day_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
@@ -61,7 +53,6 @@ def test_on_this_day_is_the_oracles(data: st.DataObject, client: FlaskClient, co
     assert difference(answer.json, on_this_day(listens.asked(frozenset({user_id})), date=day)) is None
 
 
-@if_served("/insights/wrapped/<user_id>/<year>")
 @given(data=st.data())
 @bounded(40)
 def test_a_year_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
@@ -74,7 +65,6 @@ def test_a_year_is_the_oracles(data: st.DataObject, client: FlaskClient, connect
     assert difference(answer.json, wrapped(listens.asked(frozenset({user_id})), year)) is None
 
 
-@if_served("/insights/compare/<user_id>/<other_user_id>")
 @given(data=st.data())
 @bounded(40)
 def test_compare_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
@@ -94,8 +84,8 @@ def test_compare_is_the_oracles(data: st.DataObject, client: FlaskClient, connec
 
 
 PAGES = [
-    pytest.param("tracks", track_page, marks=if_served("/insights/tracks/<track_id>")),
-    pytest.param("artists", artist_page, marks=if_served("/insights/artists/<artist_id>")),
+    pytest.param("tracks", track_page),
+    pytest.param("artists", artist_page),
 ]
 
 

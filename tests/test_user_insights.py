@@ -305,3 +305,26 @@ def test_text_is_told_as_it_is_in_utf_8(client: FlaskClient, platform: Platform)
 
     assert (answer.json[0]["track_name"], answer.json[0]["artist_name"]) == (name, name)
     assert name.partition(" ")[0].encode() in answer.data
+
+
+def test_the_history_goes_on_beyond_the_years_that_windows_have(client: FlaskClient, platform: Platform) -> None:
+    user, track = platform.user(1), platform.track("t")
+    played = ["9998-07-01T10:00:00Z", "2101-07-01T10:00:00Z", "1965-07-01T10:00:00Z", "0004-01-01T00:30:00.000001Z"]
+    for instant in played:
+        platform.listen(user, track, instant)
+    found, url = [], "/insights/history/1?limit=1"
+    while url:
+        page = client.get(url).json
+        found += ids(page["items"], "played_at")
+        url = page["next"]
+
+    assert found == played
+    for before in ("0001-01-01T12:00:00Z", "10000-01-01", "0000-01-01"):
+        assert client.get("/insights/history/1", query_string={"before": before}).status_code == 400
+
+
+def test_on_this_day_begins_where_1970_does_in_utc(client: FlaskClient, platform: Platform) -> None:
+    platform.listen(platform.user(1), platform.track("t"), "1970-01-01T02:00:00Z")
+    query = {"date": "2020-12-31", "tz": "America/Havana"}
+
+    assert ids(client.get("/insights/on-this-day/1", query_string=query).json["years"], "year") == [1969]
