@@ -150,3 +150,14 @@ def test_a_cached_answer_has_the_same_headers(client: FlaskClient) -> None:
     assert (first.headers["X-Cache"], again.headers["X-Cache"]) == ("MISS", "HIT")
     assert [first.headers[name] for name in names] == [again.headers[name] for name in names]
     assert again.json == first.json
+
+
+@pytest.mark.usefixtures("seven")
+def test_a_cached_answers_links_keep_the_parameters_of_who_asks(client: FlaskClient) -> None:
+    queries = [{"limit": "2"}, {"tz": "UTC", "range": "all_time", "limit": "2"}, {"by": "count", "limit": "2"}]
+    answers = [client.get(LISTS[0], query_string=query) for query in [*queries, *queries]]
+
+    assert [answer.headers["X-Cache"] for answer in answers] == ["MISS"] + 5 * ["HIT"]
+    for query, answer in zip([*queries, *queries], answers, strict=True):
+        for url in links(answer).values():
+            assert parse_qs(urlsplit(url).query).keys() == query.keys() | {"offset"}

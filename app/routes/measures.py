@@ -10,7 +10,7 @@ from marshmallow import Schema
 from app.cache.decorators import cached
 from app.extensions import db
 from app.routes.arguments import checked
-from app.routes.presentation import list_headers
+from app.routes.presentation import links_as_asked, list_headers
 from app.schemas.insights import ListHeaders, Scalar
 from app.schemas.problems import NOT_FOUND, UNAVAILABLE, WRONG_PARAMETERS
 from app.schemas.windows import Parameters
@@ -48,6 +48,7 @@ class Insights:
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)
         @checked(type(takes.__name__, (self.audience, takes), {}))
+        @links_as_asked
         @cached(of_everyone=of_everyone)
         @response(gives, headers=ListHeaders if isinstance(gives, Schema) and gives.many else None)
         def view(**question: Any) -> Any:

@@ -1,11 +1,12 @@
 """What depends on how a client asked: texts for numbers, and the URLs of other pages."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import request
+from flask import Response, request
 
 from app.ranking import MAX_OFFSET, Page
 from app.services.listing import Listing
@@ -65,6 +66,25 @@ def _link(page: Page, total: int) -> str:
         for relation, offset in offsets.items()
         if offset <= MAX_OFFSET
     )
+
+
+# A URL of `_link`.
+PAGE_URL = re.compile(r"<[^>?]*\?limit=(\d+)&offset=(\d+)[^>]*>")
+
+
+def links_as_asked(view: Callable[..., Response]) -> Callable[..., Response]:
+    """A view whose `Link` keeps this request's parameters, whoever's answer to the same question was cached."""
+
+    @wraps(view)
+    def presented(**question: Any) -> Response:
+        response = view(**question)
+        if link := response.headers.get("Link"):
+            response.headers["Link"] = PAGE_URL.sub(
+                lambda page: f"<{_url({'limit': page[1], 'offset': page[2]})}>", link
+            )
+        return response
+
+    return presented
 
 
 def _url(changed: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from app.ranking import Page
 from app.rollups.changes import first_changes
 from app.rollups.spans import Span
 from app.services import catalogue
-from app.services.expressions import byte_order, looked_up, naive
+from app.services.expressions import byte_order, looked_up
 from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
@@ -66,12 +66,12 @@ class New:
     to there are counted and dated in one pass.
     """
 
-    def __init__(self, audience: Audience, window: Window) -> None:
-        self.start = window.start
-        listens = Listens(audience, replace(window, start=None))
+    def __init__(self, listens: Listens) -> None:
+        self.start = listens.start
+        until_then = Listens(listens.audience, replace(listens.window, start=None), is_open=listens.is_open)
         self.firsts = (
             select(History.track_id, func.count().label("plays"), func.min(History.played_at).label("first"))
-            .where(*listens.conditions)
+            .where(*until_then.conditions)
             .group_by(History.track_id)
             .cte("firsts")
         )
@@ -105,7 +105,7 @@ class New:
         parts = relation.parts.c
         first = func.min(parts.first)
         query = select(parts.id, first.label("first")).group_by(parts.id)
-        return query if self.start is None else query.having(first >= naive(self.start))
+        return query if self.start is None else query.having(first >= self.start)
 
 
 class RolledUpNew(New):
@@ -115,7 +115,7 @@ class RolledUpNew(New):
         self.by_track = listens.by_track
         self.by_artist = listens.by_primary_artist
         self._rollups = listens.rollups
-        self.start = listens.window.start
+        self.start = listens.start
         self._span = Span.of(listens.window)
 
     @property
@@ -151,7 +151,7 @@ def new_in(session: Session, audience: Audience, window: Window) -> New:
     listens = listens_of(session, audience, window)
     if isinstance(listens, RolledUpListens) and listens.has_rankings and listens.rollups.has_firsts:
         return RolledUpNew(listens)
-    return New(audience, window)
+    return New(listens)
 
 
 def _page(session: Session, rows: CTE, relation: Relation, new: New, page: Page) -> tuple[dict[str, Discovery], int]:

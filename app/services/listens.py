@@ -115,6 +115,11 @@ class Listens:
         return self.audience.user_ids is not None and len(self.audience.user_ids) == 1
 
     @property
+    def start(self) -> ColumnElement[datetime] | None:
+        """The instant at which the window begins; None for an open end."""
+        return None if self.window.start is None else self._value("start", TIMESTAMP())
+
+    @property
     def conditions(self) -> list[ColumnElement[bool]]:
         """What a row of "History" has to fulfil to be one of these listens."""
         conditions: list[ColumnElement[bool]] = []
@@ -122,8 +127,8 @@ class Listens:
             conditions.append(History.user_id == self._value("users", Integer()))
         elif self.audience.user_ids is not None:
             conditions.append(History.user_id == any_(self._value("users", ARRAY(Integer))))
-        if self.window.start is not None:
-            conditions.append(History.played_at >= self._value("start", TIMESTAMP()))
+        if self.start is not None:
+            conditions.append(History.played_at >= self.start)
         if self.window.end is not None:
             conditions.append(History.played_at < self._value("end", TIMESTAMP()))
         if self.track_id is not None:

@@ -75,7 +75,7 @@ class RolledUpListens(SlottedListens):
     def previous(self) -> Listens:
         return RolledUpListens(self.window.previous(), self.rollups, name=self.name)
 
-    def _relation(self, kind: Kind) -> RolledUpRelation | None:
+    def _relation(self, kind: Kind) -> Relation | None:
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
@@ -128,8 +128,10 @@ class RolledUpListens(SlottedListens):
         return super().distinct_listeners() if self._base is None else self.by_listener.number
 
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        listeners = self._relation(Kind.LISTENER)
-        return super().listeners_with(plays) if listeners is None else listeners.number_with(plays)
+        listeners = self.by_listener
+        if isinstance(listeners, RolledUpRelation):
+            return listeners.number_with(plays)
+        return super().listeners_with(plays)
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
         stored = select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms)

@@ -73,18 +73,12 @@ class GlobalSummary(Summary):
     top_listener: RankedListener | None
 
 
-def overview(
-    session: Session, listens: Listens, limit: int, **more: Select[Any]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
-    """The totals and distincts by their names in `Totals`, the results of `more`, and the heads of the lists by count.
+def overview(listens: Listens, limit: int, **more: Select[Any]) -> Select[Any]:
+    """The totals and distincts, and the heads of the lists by count; and `more`, of one row and one column each.
 
-    All in one statement, so that what they share is read once. Each of `more` has one row and one column.
+    All in one statement, so that what they share is read once. `read_overview` reads its one row.
     """
-    return _read(figures(session, **_overview(listens, limit), **more))
-
-
-def _overview(listens: Listens, limit: int) -> dict[str, Select[Any]]:
-    return {
+    queries = {
         "listens": listens.count(),
         "listen_time_ms": listens.listen_time(),
         "distinct_tracks": listens.by_track.number,
@@ -95,9 +89,12 @@ def _overview(listens: Listens, limit: int) -> dict[str, Select[Any]]:
         "primary_artists": first_rows(listens.by_primary_artist, limit),
         "genres": first_rows(listens.by_genre, limit),
     }
+    return _side_by_side(queries | more)
 
 
-def _read(found: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
+def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
+    """The totals and distincts by their names in `Totals`, the results of `more`, and the heads of the lists."""
+    found = dict(row._mapping)
     heads = {name: first_places(found.pop(name), found["listens"]) for name in ("tracks", "primary_artists", "genres")}
     totals = {field.name: found.pop(field.name) for field in fields(Totals)}
     return totals, found, heads
@@ -139,7 +136,7 @@ def global_summary(session: Session, audience: Audience, window: Window) -> Glob
 
 def _summary(session: Session, listens: Listens, row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What all summaries have, by its name in `Summary`, and what that of everyone has besides."""
-    totals, found, heads = _read(dict(row._mapping))
+    totals, found, heads = read_overview(row)
     summary = totals | {
         "window": listens.window,
         "first_listen_at": found.pop("first_listen_at"),
@@ -152,14 +149,14 @@ def _summary(session: Session, listens: Listens, row: Row[Any]) -> tuple[dict[st
 
 
 def _summary_query(listens: Listens, *, of_everyone: bool = False) -> Select[Any]:
-    queries = _overview(listens, 1) | {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
+    more: dict[str, Select[Any]] = {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
     if of_everyone:
-        queries |= {
+        more |= {
             "active_days": number_of(listens.days),
             "distinct_listeners": listens.distinct_listeners(),
             "listener": first_rows(listens.by_listener, 1),
         }
-    return _side_by_side(queries)
+    return overview(listens, 1, **more)
 
 
 def _first(rows: Sequence[Any]) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, literal, select
+from sqlalchemy import Row, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
@@ -22,8 +22,9 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.services.streaks import Streak, runs
-from app.services.summary import Totals, overview
+from app.services.summary import Totals, figures, overview, read_overview
 from app.windows import Window
 
 Key = TypeVar("Key", int, date)
@@ -76,18 +77,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
     listens = listens_of(session, audience, window)
-    everyone = listens_of(session, EVERYONE, window, "everyone_")
-    new = New(audience, window)
-    totals, found, heads = overview(
-        session,
-        listens,
-        TOP,
-        new_tracks=number_of(new.tracks),
-        new_primary_artists=number_of(new.artists),
-        listeners=everyone.listeners_with(literal(1)),
-        rivals=everyone.listeners_with(func.greatest(listens.count().scalar_subquery(), 1)),
-    )
-    listeners, rivals = found.pop("listeners"), found.pop("rivals")
+    totals, found, heads = read_overview(run(session, listens, _query).one())
     days, hours = _days_and_hours(session, listens)
     by_day = {row.day: row.plays for row in days}
     months = _months(days)
@@ -105,10 +95,26 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
         busiest_hour=_top({row.hour: row.plays for row in hours}),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=(listeners - rivals) / (listeners - 1) if totals["listens"] and listeners > 1 else None,
+        percentile=_percentile(session, window, totals["listens"]),
         **totals,
         **found,
     )
+
+
+def _query(listens: Listens) -> Select[Any]:
+    new = New(listens)
+    return overview(listens, TOP, new_tracks=number_of(new.tracks), new_primary_artists=number_of(new.artists))
+
+
+def _percentile(session: Session, window: Window, listens: int) -> float | None:
+    if not listens:
+        return None
+    everyone = listens_of(session, EVERYONE, window)
+    found = figures(
+        session, listeners=everyone.listeners_with(literal(1)), rivals=everyone.listeners_with(literal(listens))
+    )
+    others = found["listeners"] - 1
+    return (others + 1 - found["rivals"]) / others if others else None
 
 
 def _days_and_hours(session: Session, listens: Listens) -> tuple[list[Row[Any]], list[Row[Any]]]:
