@@ -83,7 +83,8 @@ def forget_changed_users(connection: Connection, *, catalogue: bool) -> None:
 FORGET_LISTENERS = """
     DELETE FROM insights.heavy_users u
     USING (SELECT user_id, min(played_at) AS first FROM insights.listen_changes GROUP BY user_id) c
-    WHERE u.user_id = c.user_id AND c.first < u.ends
+    WHERE u.user_id = c.user_id
+        AND (c.first < u.ends OR NOT EXISTS (SELECT FROM "Users" WHERE id = u.user_id))
 """
 
 # Track by track: few have changed, most of the time, and hardly anybody has listened to those.
