@@ -1,11 +1,11 @@
 """The listens of a user with many: what is counted ahead, and what came later, live."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, FromClause, Integer, Select, func, select, union_all
+from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Label, Select, Table, func, select, union_all
 
 from app.audience import Audience
 from app.models.history import History
@@ -13,115 +13,104 @@ from app.models.rollups import Kind, heavy_users, user_rankings
 from app.ranking import SortBy
 from app.rollups.spans import Span
 from app.services.expressions import aware, naive, total
-from app.services.listens import Listens, Shape
+from app.services.listens import Listens
 from app.services.relations import Relation, TimedRelation
-from app.services.slots import SlottedListens, number_of_slot
+from app.services.slots import SlottedListens, within
 from app.timezones import timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
 
 
-@dataclass(frozen=True)
-class HeavyUserShape:
-    """The shape of a heavy user's listens over all time."""
-
-    has_end: bool
-    name: str
-
-    def listens(self) -> "HeavyUserListens":
-        """Listens of this shape, whose values a statement is yet to be given."""
-        window = Window(CUSTOM, None, MIN_BOUND if self.has_end else None, timezone("UTC"))
-        return HeavyUserListens(Audience.user(0), window, naive(MIN_BOUND), name=self.name, is_open=True)
+def heavy_user_listens(audience: Audience, window: Window, counted_until: datetime, name: str = "") -> Listens:
+    """The listens of a user whose listens before an instant, naive and in UTC, are counted ahead."""
+    has_rankings = window.start is None and (window.end is None or naive(window.end) >= counted_until)
+    return (RankedListens if has_rankings else HeavyUserListens)(audience, window, counted_until, name=name)
 
 
 class HeavyUserListens(SlottedListens):
-    """A user's listens in a window; those before an instant, `counted_until`, are counted ahead."""
+    """A user's listens in any window: those before an instant are counted by slot."""
 
     def __init__(
         self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "", is_open: bool = False
     ) -> None:
         super().__init__(audience, window, name=name, is_open=is_open)
-        self.counted_until = self.slots_end = counted_until
-        self._has_rankings = window.start is None and (window.end is None or naive(window.end) >= counted_until)
+        self.slots_end = counted_until
+
+    def _stored_slots(self, span: Span) -> list[Select[Any]]:
+        stored = _unnested(heavy_users, heavy_users.c.slots.label("slot")).where(self._is_own(heavy_users)).subquery()
+        return [within(select(stored), stored.c.slot, span)]
+
+    def _is_own(self, table: Table) -> ColumnElement[bool]:
+        is_own: ColumnElement[bool] = table.c.user_id == self._value("users", Integer())
+        return is_own
+
+
+@dataclass(frozen=True)
+class RankedShape:
+    """The shape of a heavy user's listens in a window that has rankings."""
+
+    has_end: bool
+    name: str
+
+    def listens(self) -> "RankedListens":
+        """Listens of this shape, whose values a statement is yet to be given."""
+        window = Window(CUSTOM, None, MIN_BOUND if self.has_end else None, timezone("UTC"))
+        return RankedListens(Audience.user(0), window, naive(MIN_BOUND), name=self.name, is_open=True)
+
+
+class RankedListens(HeavyUserListens):
+    """A user's listens from the first one on: those before an instant are counted by track, artist and genre, too."""
+
+    def __init__(
+        self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "", is_open: bool = False
+    ) -> None:
+        super().__init__(audience, window, counted_until, name=name, is_open=is_open)
+        later = replace(window, start=aware(counted_until))
+        self._later = Listens(audience, later, name=name + "later_", is_open=is_open)
 
     @property
-    def shape(self) -> Shape | None:
-        return HeavyUserShape(self.window.end is not None, self.name) if self._has_rankings else super().shape
+    def shape(self) -> RankedShape:
+        return RankedShape(self.window.end is not None, self.name)
 
     @property
     def values(self) -> dict[str, Any]:
-        return self._later.values if self._has_rankings else super().values
-
-    @cached_property
-    def _later(self) -> Listens:
-        window = Window(CUSTOM, aware(self.counted_until), self.window.end, self.window.tz)
-        return Listens(self.audience, window, name=self.name + "later_", is_open=self.is_open)
-
-    def _relation(self, kind: Kind, later: Relation) -> Relation:
-        user_id = self._value("users", Integer())
-        stored = select(
-            func.unnest(user_rankings.c.ids).label("id"),
-            func.unnest(user_rankings.c.plays).label("plays"),
-            func.unnest(user_rankings.c.listen_time_ms).label("listen_time_ms"),
-        ).where(user_rankings.c.user_id == user_id, user_rankings.c.kind == kind)
-        return CountedRelation(stored, later, f"{self.name}by_{kind.name.lower()}")
+        return self._later.values
 
     @cached_property
     def by_track(self) -> Relation:
-        return self._relation(Kind.TRACK, self._later.by_track) if self._has_rankings else super().by_track
+        return self._counted(Kind.TRACK, self._later.by_track)
 
     @cached_property
     def by_artist(self) -> Relation:
-        return self._relation(Kind.ARTIST, self._later.by_artist) if self._has_rankings else super().by_artist
+        return self._counted(Kind.ARTIST, self._later.by_artist)
 
     @cached_property
     def by_primary_artist(self) -> Relation:
-        if not self._has_rankings:
-            return super().by_primary_artist
-        return self._relation(Kind.PRIMARY_ARTIST, self._later.by_primary_artist)
+        return self._counted(Kind.PRIMARY_ARTIST, self._later.by_primary_artist)
 
     @cached_property
     def by_genre(self) -> Relation:
-        return self._relation(Kind.GENRE, self._later.by_genre) if self._has_rankings else super().by_genre
+        return self._counted(Kind.GENRE, self._later.by_genre)
+
+    def _counted(self, kind: Kind, later: Relation) -> Relation:
+        stored = _unnested(user_rankings, user_rankings.c.ids.label("id"))
+        own = stored.where(self._is_own(user_rankings), user_rankings.c.kind == kind)
+        return CountedRelation(own, later, f"{self.name}by_{kind.name.lower()}")
 
     @cached_property
     def rows(self) -> FromClause:
-        if not self._has_rankings:
-            return super().rows
         # As they are: the planner takes a user's tracks for few, and would find the listens of each among everyone's.
-        return select(History.user_id, History.played_at, History.track_id).where(*self.conditions).cte(
-            self.name + "listens"
-        ).prefix_with("MATERIALIZED")  # fmt: skip
-
-    @property
-    def durations(self) -> FromClause:
-        if not self._has_rankings:
-            return super().durations
-        tracks = self.by_track.times.c
-        return select(tracks.id, (tracks.listen_time_ms / tracks.plays).label("duration_ms")).subquery()
+        rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
+        return rows.cte(self.name + "listens").prefix_with("MATERIALIZED")
 
     @cached_property
     def plays(self) -> CTE:
-        if not self._has_rankings:
-            return super().plays
         tracks = self.by_track.counts
         return select(tracks.c.id.label("track_id"), tracks.c.plays).cte(self.name + "plays")
 
-    def _stored_slots(self, span: Span) -> list[Select[Any]]:
-        user = (
-            select(
-                func.unnest(heavy_users.c.slots).label("slot"),
-                func.unnest(heavy_users.c.plays).label("plays"),
-                func.unnest(heavy_users.c.listen_time_ms).label("listen_time_ms"),
-            )
-            .where(heavy_users.c.user_id == self._value("users", Integer()))
-            .subquery()
-        )
-        stored = select(user)
-        if span.starts is not None:
-            stored = stored.where(user.c.slot >= number_of_slot(span.starts))
-        if span.ends is not None:
-            stored = stored.where(user.c.slot < number_of_slot(span.ends))
-        return [stored]
+    @property
+    def durations(self) -> FromClause:
+        tracks = self.by_track.times.c
+        return select(tracks.id, (tracks.listen_time_ms / tracks.plays).label("duration_ms")).subquery()
 
 
 class CountedRelation(TimedRelation):
@@ -148,3 +137,9 @@ class CountedRelation(TimedRelation):
             .group_by(rows.c.id)
             .cte(self.name + "_times")
         )
+
+
+def _unnested(table: Table, key: Label[Any]) -> Select[Any]:
+    """The rows of a table whose columns are arrays: a key, `plays` and `listen_time_ms`."""
+    columns = (key, table.c.plays, table.c.listen_time_ms)
+    return select(*(func.unnest(column).label(column.name) for column in columns))

@@ -16,7 +16,7 @@ from app.services.expressions import total
 from app.services.listens import Listens, Shape
 from app.services.relations import Relation
 from app.services.rolled_up_relations import RolledUpRelation
-from app.services.slots import SlottedListens, number_of_slot, start_of_slot
+from app.services.slots import SlottedListens, start_of_slot, within
 from app.timezones import timezone
 from app.windows import Window
 
@@ -134,11 +134,7 @@ class RolledUpListens(SlottedListens):
         return super().listeners_with(plays)
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
-        stored = select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms)
-        if span.starts is not None:
-            stored = stored.where(slots.c.slot >= number_of_slot(span.starts))
-        if span.ends is not None:
-            stored = stored.where(slots.c.slot < number_of_slot(span.ends))
+        stored = within(select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms), slots.c.slot, span)
         return [stored, select(self._slot_changes(span))] if self.rollups.changed else [stored]
 
     def _slot_changes(self, span: Span) -> CTE:

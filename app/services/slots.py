@@ -141,6 +141,13 @@ class SlottedListens(Listens, ABC):
         return listens.where(*Listens(self.audience, Window.all_time(self.window.tz)).conditions)
 
 
+def within(rows: Select[Any], slot: ColumnElement[int], span: Span) -> Select[Any]:
+    """The rows whose slot lies in a span of whole slots."""
+    if span.starts is not None:
+        rows = rows.where(slot >= number_of_slot(span.starts))
+    return rows if span.ends is None else rows.where(slot < number_of_slot(span.ends))
+
+
 def number_of_slot(instant: datetime) -> int:
     """The number of an instant's slot, counted from 1970 on."""
     return (instant - EPOCH) // SLOT

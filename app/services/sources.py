@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.rollups.state import counted_until, rollups_of
-from app.services.heavy_user import HeavyUserListens
+from app.services.heavy_user import heavy_user_listens
 from app.services.listens import Listens
 from app.services.rolled_up import RolledUpListens
 from app.windows import Window
@@ -30,7 +30,7 @@ def listens_of(session: Session, audience: Audience, window: Window, name: str =
         if rollups.windows or rollups.has_slots:
             return RolledUpListens(window, rollups, name=name)
     elif len(audience.user_ids) == 1 and (until := _counted_until(session, *audience.user_ids)):
-        return HeavyUserListens(audience, window, until, name=name)
+        return heavy_user_listens(audience, window, until, name)
     return Listens(audience, window, name=name)
 
 

@@ -13,7 +13,7 @@ from app.rollups import heavy_users
 from app.rollups.folding import fold
 from app.rollups.heavy_users import count_users, due_users
 from app.services import sources
-from app.services.heavy_user import HeavyUserListens
+from app.services.heavy_user import RankedListens
 from app.services.listens import Listens
 from app.services.sources import listens_of
 from app.timezones import timezone
@@ -125,7 +125,7 @@ def test_who_is_forgotten_after_a_change(change: str, left: set[int], counted: C
     assert live >= HEAVY - left
     fold(counted)
     assert set(heavy(counted)) == left
-    assert {user_id for user_id in LISTENS if source(counted, user_id) is HeavyUserListens} == left
+    assert {user_id for user_id in LISTENS if source(counted, user_id) is RankedListens} == left
 
 
 def test_a_user_who_is_not_counted_is_not_looked_for_each_time(
@@ -136,7 +136,7 @@ def test_a_user_who_is_not_counted_is_not_looked_for_each_time(
     for _ in range(3):
         assert source(counted, 1) is Listens
     assert len([statement for statement in statements if "heavy_users u" in statement]) == 1
-    assert source(counted, 3) is HeavyUserListens
+    assert source(counted, 3) is RankedListens
 
 
 # A statement tells whether there are rollups, one what they are, and one until when the user is counted.
