@@ -19,7 +19,7 @@ from app.windows import Window
 # Users who were found not to be counted ahead, and when: so many seconds they are not asked about again. Most are not,
 # and to ask takes as long as some of their answers. Live listens are always right.
 UNCOUNTED_FOR = 60.0
-MOST_UNCOUNTED = 100_000
+MOST_UNCOUNTED = 10_000
 _uncounted: dict[int, float] = {}
 
 
