@@ -75,10 +75,14 @@ COUNT_RANKINGS = f"""
 
 def forget_changed_users(connection: Connection, *, catalogue: bool) -> None:
     """Forget the users of whom something counted has changed, by the logs, in the transaction that is open."""
+    connection.execute(text(FORGETS))
     connection.execute(text(FORGET_LISTENERS))
     if catalogue:
         connection.execute(text(FORGET_LISTENERS_OF_CHANGED_TRACKS))
 
+
+# Else a trigger of the logs forgets all heavy users when the changes leave: so would a fold that knows nothing of them.
+FORGETS = "SET LOCAL songswap_insights.forgets_heavy_users = 'on'"
 
 FORGET_LISTENERS = """
     DELETE FROM insights.heavy_users u

@@ -25,6 +25,24 @@ CREATE TABLE insights.user_rankings (
 ALTER TABLE insights.user_rankings ALTER ids SET STORAGE EXTERNAL;
 """
 
+# A process of the version before, which is still there while others are replaced, folds and forgets nobody.
+FUNCTION = """
+CREATE FUNCTION insights.forget_heavy_users() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('songswap_insights.forgets_heavy_users', true) IS DISTINCT FROM 'on' THEN
+        DELETE FROM insights.heavy_users;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+LOGS = ("listen_changes", "credit_changes", "genre_changes", "duration_changes")
+
 
 def upgrade() -> None:
     op.execute(TABLES)
+    op.execute(FUNCTION)
+    for log in LOGS:
+        op.execute(
+            f"CREATE TRIGGER forget_heavy_users AFTER DELETE ON insights.{log}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION insights.forget_heavy_users()"
+        )

@@ -201,6 +201,7 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
     with platform_engine.begin() as connection:
         connection.execute(text("ALTER TABLE insights.listen_changes DROP unannounced"))
         connection.execute(text("DROP TABLE insights.user_rankings, insights.heavy_users"))
+        connection.execute(text("DROP FUNCTION insights.forget_heavy_users CASCADE"))
         connection.execute(text("UPDATE insights.alembic_version SET version_num = '0001'"))
     assert "of an older version" in rollups("status").output
     again = rollups("install").output

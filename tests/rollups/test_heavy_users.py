@@ -128,6 +128,12 @@ def test_who_is_forgotten_after_a_change(change: str, left: set[int], counted: C
     assert {user_id for user_id in LISTENS if source(counted, user_id) is RankedListens} == left
 
 
+@pytest.mark.parametrize("log", ["listen_changes", "credit_changes", "genre_changes", "duration_changes"])
+def test_a_fold_that_knows_nothing_of_heavy_users_has_all_forgotten(log: str, counted: Connection) -> None:
+    counted.execute(text(f"DELETE FROM insights.{log}"))
+    assert heavy(counted) == {}
+
+
 def test_a_user_who_is_not_counted_is_not_looked_for_each_time(
     counted: Connection, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
