@@ -49,6 +49,9 @@ def _until(now: datetime) -> datetime:
     return naive(now).replace(hour=0, minute=0, second=0, microsecond=0) - DAY
 
 
+# Whether no change of a listen waits that is about what is counted of the user `u`.
+IS_UNCHANGED = "NOT EXISTS (SELECT FROM insights.listen_changes c WHERE c.user_id = u.user_id AND c.played_at < u.ends)"
+
 FORGET = "DELETE FROM insights.heavy_users WHERE user_id = ANY(:users)"
 
 LISTENS = '"History" h WHERE h.user_id = ANY(:users) AND h.played_at < :ends'

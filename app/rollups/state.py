@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from app.rollups.heavy_users import IS_UNCHANGED
 from app.rollups.installation import PREFIX, TRIGGERS
 from app.rollups.spans import Span
 
@@ -75,11 +76,7 @@ def rollups_of(session: Session) -> Rollups:
     return known[1] if known[1].distrust is None else NONE
 
 
-COUNTED_UNTIL = text("""
-    SELECT u.ends FROM insights.heavy_users u WHERE u.user_id = :user_id AND NOT EXISTS (
-        SELECT FROM insights.listen_changes c WHERE c.user_id = u.user_id AND c.played_at < u.ends
-    )
-""")
+COUNTED_UNTIL = text(f"SELECT u.ends FROM insights.heavy_users u WHERE u.user_id = :user_id AND {IS_UNCHANGED}")
 
 
 def counted_until(session: Session, user_id: int) -> datetime | None:
@@ -95,8 +92,7 @@ def counted_until(session: Session, user_id: int) -> datetime | None:
 
 
 def read(session: Session) -> Rollups | None:
-    """The rollups as the session's transaction sees them, believed or not; None where none are installed,
-    or those of an older version."""
+    """The rollups as the session's transaction sees them, believed or not; None where none of this version are."""
     if not session.scalar(IS_CURRENT):
         return None
     state = session.execute(STATE).one()

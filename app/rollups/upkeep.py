@@ -79,9 +79,9 @@ class Upkeep(threading.Thread):
                 changes = fold(connection)
             self._sweep(connection, changes)
             if state.truncated or missing_windows(connection, now()):
-                build(connection, now, tell)
+                build(connection, now, _tell)
             else:
-                count_due_users(connection, now(), tell)
+                count_due_users(connection, now(), _tell)
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes
@@ -90,7 +90,7 @@ class Upkeep(threading.Thread):
             self._unswept = 0
 
 
-def tell(part: str) -> None:
+def _tell(part: str) -> None:
     log.info("rollups_built", part=part)
 
 

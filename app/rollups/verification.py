@@ -8,8 +8,8 @@ from app.models.rollups import Kind
 from app.rollups.building import describe
 from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
 from app.rollups.counting import counted
-from app.rollups.folding import ALL_TIME
-from app.rollups.heavy_users import BATCH
+from app.rollups.folding import ALL_TIME, CATALOGUE_LOGS
+from app.rollups.heavy_users import BATCH, IS_UNCHANGED
 from app.rollups.spans import Span
 
 # How many differences of one part are named.
@@ -153,11 +153,9 @@ COMPARE_SLOTS = f"""
 """
 
 # Those that questions are answered for out of what is counted: no change waits that may be about it.
-HEAVY_USERS = """
-    SELECT user_id FROM insights.heavy_users u WHERE NOT EXISTS (
-        SELECT FROM insights.listen_changes c WHERE c.user_id = u.user_id AND c.played_at < u.ends
-    ) AND NOT EXISTS (SELECT FROM insights.credit_changes) AND NOT EXISTS (SELECT FROM insights.genre_changes)
-        AND NOT EXISTS (SELECT FROM insights.duration_changes)
+HEAVY_USERS = f"""
+    SELECT user_id FROM insights.heavy_users u
+    WHERE {IS_UNCHANGED} AND {" AND ".join(f"NOT EXISTS (SELECT FROM insights.{log})" for log in CATALOGUE_LOGS)}
     ORDER BY user_id
 """
 

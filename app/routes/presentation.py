@@ -51,7 +51,10 @@ def list_headers(listing: Listing[Any], page: Page, window: Window) -> dict[str,
 
 
 def _link(page: Page, total: int) -> str:
-    """RFC 8288 links to the first, previous, next and last page, as far as they exist and may be asked for."""
+    """RFC 8288 links to the first, previous, next and last page, as far as they exist and may be asked for.
+
+    As the cache keeps them, for whoever asks: `links_as_asked` makes URLs of them.
+    """
     if not total:
         return ""
     last = (total - 1) // page.limit * page.limit
@@ -62,26 +65,24 @@ def _link(page: Page, total: int) -> str:
         offsets["next"] = page.offset + page.limit
     offsets["last"] = last
     return ", ".join(
-        f'<{_url({"limit": page.limit, "offset": offset})}>; rel="{relation}"'
+        f'<?limit={page.limit}&offset={offset}>; rel="{relation}"'
         for relation, offset in offsets.items()
         if offset <= MAX_OFFSET
     )
 
 
-# A URL of `_link`.
-PAGE_URL = re.compile(r"<[^>?]*\?limit=(\d+)&offset=(\d+)[^>]*>")
+# A page in what `_link` gives.
+PAGE = re.compile(r"<\?limit=(\d+)&offset=(\d+)>")
 
 
 def links_as_asked(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose `Link` keeps this request's parameters, whoever's answer to the same question was cached."""
+    """A view whose `Link` keeps all parameters of the request."""
 
     @wraps(view)
     def presented(**question: Any) -> Response:
         response = view(**question)
         if link := response.headers.get("Link"):
-            response.headers["Link"] = PAGE_URL.sub(
-                lambda page: f"<{_url({'limit': page[1], 'offset': page[2]})}>", link
-            )
+            response.headers["Link"] = PAGE.sub(lambda page: f"<{_url({'limit': page[1], 'offset': page[2]})}>", link)
         return response
 
     return presented

@@ -14,7 +14,7 @@ from app.ranking import SortBy
 from app.rollups.spans import Span
 from app.services.expressions import aware, naive, total
 from app.services.listens import Listens
-from app.services.relations import Relation, TimedRelation
+from app.services.relations import Relation, TimedRelation, measure_of
 from app.services.slots import SlottedListens, within
 from app.timezones import timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
@@ -126,8 +126,7 @@ class CountedRelation(TimedRelation):
 
     def whole(self, by: SortBy) -> Select[int]:
         # No row has to be put together for a sum.
-        rows = self._rows().c
-        return select(total(rows.plays if by is SortBy.COUNT else rows.listen_time_ms))
+        return select(total(measure_of(self._rows(), by)))
 
     @cached_property
     def times(self) -> CTE:

@@ -122,6 +122,12 @@ class TimedRelation(Relation, ABC):
         return page_of(self._measured(by), limit, offset).cte(self.name + "_page")
 
 
+def measure_of(rows: Any, by: SortBy) -> ColumnElement[int]:
+    """The column of a measure in rows of `plays` and `listen_time_ms`."""
+    measure: ColumnElement[int] = rows.c.plays if by is SortBy.COUNT else rows.c.listen_time_ms
+    return measure
+
+
 def page_of(measure: ColumnElement[int], limit: Number, offset: Number) -> Select[Any]:
     """The columns of a measure's rows, and their `rank`: `limit` rows, in order, after the first `offset`."""
     rows: Any = measure.table

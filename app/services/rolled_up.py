@@ -14,7 +14,7 @@ from app.rollups.spans import Span, base_of
 from app.rollups.state import Rollups
 from app.services.expressions import total
 from app.services.listens import Listens, Shape
-from app.services.relations import Relation
+from app.services.relations import Relation, measure_of
 from app.services.rolled_up_relations import RolledUpRelation
 from app.services.slots import SlottedListens, start_of_slot, within
 from app.timezones import timezone
@@ -121,7 +121,7 @@ class RolledUpListens(SlottedListens):
     def whole(self, by: SortBy, disjoint: Relation) -> Select[int]:
         # What lies at a window's edges is quicker told by slots than track by track.
         if self._base is not None and self._base.edges and self.has_slots:
-            return select(total(self._by_slot.c.plays if by is SortBy.COUNT else self._by_slot.c.listen_time_ms))
+            return select(total(measure_of(self._by_slot, by)))
         return super().whole(by, disjoint)
 
     def distinct_listeners(self) -> Select[int]:

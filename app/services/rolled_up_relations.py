@@ -32,7 +32,7 @@ from app.rollups.changes import ONE_WINDOW, ranking_changes
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
 from app.services.expressions import byte_order, total
-from app.services.relations import Number, TimedRelation, page_of
+from app.services.relations import Number, TimedRelation, measure_of, page_of
 
 
 class RolledUpRelation(TimedRelation):
@@ -109,7 +109,7 @@ class RolledUpRelation(TimedRelation):
             stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
         if first is not None:
             by, number = first
-            stored = stored.order_by(_measure(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
+            stored = stored.order_by(measure_of(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
         if self._is_whole:
             return stored.subquery()
         rows = stored.subquery()
@@ -122,7 +122,7 @@ class RolledUpRelation(TimedRelation):
         return select(self._public(rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
-        page = page_of(_measure(self._rows((by, offset + limit)), by), limit, offset).subquery()
+        page = page_of(measure_of(self._rows((by, offset + limit)), by), limit, offset).subquery()
         return select(self._public(page.c.id), page.c.plays, page.c.listen_time_ms, page.c.rank).cte(
             self.name + "_page"
         )
@@ -136,7 +136,7 @@ class RolledUpRelation(TimedRelation):
             .where(
                 better.c.window_id == rankings.c.window_id,
                 better.c.kind == rankings.c.kind,
-                _measure(better, by) > _measure(rankings, by),
+                measure_of(better, by) > measure_of(rankings, by),
             )
             .scalar_subquery()
         )
@@ -159,10 +159,10 @@ class RolledUpRelation(TimedRelation):
         return select(func.count()).select_from(rows).where(rows.c.plays >= plays)
 
     def whole(self, by: SortBy) -> Select[int]:
-        whole = self._size(_measure(sizes, by))
+        whole = self._size(measure_of(sizes, by))
         if self._is_whole:
             return select(whole)
-        return select(whole + select(total(_measure(self._changes, by))).scalar_subquery())
+        return select(whole + select(total(measure_of(self._changes, by))).scalar_subquery())
 
     def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
         size = select(column).where(sizes.c.window_id == self._window_id, sizes.c.kind == self._kind)
@@ -171,8 +171,3 @@ class RolledUpRelation(TimedRelation):
     def _public(self, id_: ColumnElement[Any]) -> ColumnElement[Any]:
         """An id as the platform knows it."""
         return cast(id_, Integer).label("id") if self._kind is Kind.LISTENER else id_
-
-
-def _measure(rows: Any, by: SortBy) -> ColumnElement[int]:
-    measure: ColumnElement[int] = rows.c.plays if by is SortBy.COUNT else rows.c.listen_time_ms
-    return measure
