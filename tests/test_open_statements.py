@@ -16,6 +16,7 @@ from app.services.listens import Listens
 from app.services.rankings import BY_ARTIST, BY_GENRE, BY_LISTENER, BY_TRACK
 from app.services.rolled_up import RolledUpListens
 from app.services.summary import _summary_query
+from app.services.wrapped import _listeners_query
 from app.timezones import timezone
 from app.windows import Window
 
@@ -29,12 +30,12 @@ NUMBERS = [(query,) for query in (totals.LISTENS, totals.LISTEN_TIME, totals.TRA
 OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,)]
 
 
-def parameters(listens: Listens, statement: tuple[Any, ...]) -> tuple[str, dict[str, Any]]:
+def parameters(statement: tuple[Any, ...], *listens: Listens) -> tuple[str, dict[str, Any]]:
     """An open statement, and the values that are in it; None where one is yet to be given."""
-    shape = listens.shape
-    assert shape is not None
+    shapes = [one.shape for one in listens if one.shape is not None]
+    assert len(shapes) == len(listens)
     make, *args = statement
-    compiled = make(shape.listens(), *args).compile(dialect=postgresql.dialect())
+    compiled = make(*(shape.listens() for shape in shapes), *args).compile(dialect=postgresql.dialect())
     return str(compiled), compiled.params
 
 
@@ -48,7 +49,7 @@ def rolled_up(window: Window, *, changed: bool) -> RolledUpListens:
 @pytest.mark.parametrize("statement", OF_USERS)
 def test_a_statement_over_users_holds_no_values(window: Window, users: tuple[int, ...], statement: Any) -> None:
     listens = Listens(Audience(users), window)
-    _, values = parameters(listens, statement)
+    _, values = parameters(statement, listens)
     given = listens.values | {"limit": 10, "offset": 0}
     assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
     assert set(listens.values) <= values.keys()
@@ -59,11 +60,11 @@ def test_a_statement_over_users_holds_no_values(window: Window, users: tuple[int
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("changed", [False, True])
-@pytest.mark.parametrize("statement", [*PAGES, LISTENERS, *NUMBERS, (features_query,)])
+@pytest.mark.parametrize("statement", [*PAGES, LISTENERS, *NUMBERS, (features_query,), (_listeners_query,)])
 def test_a_statement_over_rollups_holds_no_values(window: Window, changed: bool, statement: Any) -> None:
     listens = rolled_up(window, changed=changed)
-    _, values = parameters(listens, statement)
-    given = listens.values | {"limit": 10, "offset": 0}
+    _, values = parameters(statement, listens)
+    given = listens.values | {"limit": 10, "offset": 0, "plays": 5}
     assert values["window_id"] is None
     assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
     assert not any(value == 7123 for name, value in values.items() if name not in given)
@@ -75,7 +76,7 @@ def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
     other = Listens(Audience((2,)), WINDOWS[2])
     assert one.shape == other.shape
     assert hash(one.shape) == hash(other.shape)
-    assert parameters(one, statement) == parameters(other, statement)
+    assert parameters(statement, one) == parameters(statement, other)
 
 
 def test_a_statement_that_hangs_on_the_time_zone_cannot_be_made_of_open_listens() -> None:

@@ -68,7 +68,9 @@ class New:
 
     def __init__(self, listens: Listens) -> None:
         self.start = listens.start
-        until_then = Listens(listens.audience, replace(listens.window, start=None), is_open=listens.is_open)
+        until_then = Listens(
+            listens.audience, replace(listens.window, start=None), name=listens.name, is_open=listens.is_open
+        )
         self.firsts = (
             select(History.track_id, func.count().label("plays"), func.min(History.played_at).label("first"))
             .where(*until_then.conditions)

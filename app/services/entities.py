@@ -14,9 +14,8 @@ from app.services import catalogue
 from app.services.expressions import byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
-from app.services.relations import Relation
+from app.services.relations import Relation, side_by_side
 from app.services.sources import listens_of
-from app.services.summary import figures
 from app.windows import Window
 
 
@@ -114,16 +113,16 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
 def _listened(session: Session, listens: Listens, entries: Relation, id_: str, limit: int) -> dict[str, Any]:
     """What a track's and an artist's page have in common; `entries` is the list that it has a rank in."""
     ranks = entries.ranks_of([id_], SortBy.COUNT).subquery()
-    found = figures(
-        session,
-        listens=listens.count(),
-        listen_time_ms=listens.listen_time(),
-        listeners=listens.distinct_listeners(),
-        first_listened_at=listens.first(),
-        last_listened_at=listens.last(),
-        rank=select(ranks.c.rank),
-    )
-    return found | {
+    figures = {
+        "listens": listens.count(),
+        "listen_time_ms": listens.listen_time(),
+        "listeners": listens.distinct_listeners(),
+        "first_listened_at": listens.first(),
+        "last_listened_at": listens.last(),
+        "rank": select(ranks.c.rank),
+    }
+    found = session.execute(side_by_side(figures)).one()
+    return dict(found._mapping) | {
         "window": listens.window,
         "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
     }

@@ -64,7 +64,7 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     A histogram has ten bins of equal width over the feature's range; a value on the edge of two is in the upper one,
     and values beyond the range are in the end bins.
     """
-    found = run(session, listens_of(session, audience, window), _query).all()
+    found = run(session, _query, listens_of(session, audience, window)).all()
     whole = found[0]
     profile: dict[int | None, list[Row[Any]]] = {}
     for row in found:

@@ -73,7 +73,7 @@ class RankedListens(HeavyUserListens):
 
     @property
     def values(self) -> dict[str, Any]:
-        return self._later.values
+        return super().values | self._later.values
 
     @cached_property
     def by_track(self) -> Relation:

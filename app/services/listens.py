@@ -66,9 +66,9 @@ class LiveShape:
 class Listens:
     """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
 
-    Each selectable is made once: the parts of a statement that need the same one share it. `name` goes before the names
-    of the CTEs, where one statement has two audiences. Where `is_open`, the statements have parameters in the places of
-    values.
+    Each selectable is made once: the parts of a statement that need the same one share it. Where `is_open`, the
+    statements have parameters in the places of values. `name` goes before the names of the CTEs and the parameters,
+    where one statement has two audiences.
     """
 
     def __init__(
@@ -100,9 +100,10 @@ class Listens:
         """What stands in the places of an open statement's parameters."""
         users = self.audience.user_ids or ()
         instants = {"start": self.window.start, "end": self.window.end}
-        return {"users": users[0] if self.one_by_one else list(users)} | {
+        values = {"users": users[0] if self.one_by_one else list(users)} | {
             name: naive(instant) for name, instant in instants.items() if instant is not None
         }
+        return {self.name + name: value for name, value in values.items()}
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
@@ -143,6 +144,7 @@ class Listens:
             raise NotImplementedError("this hangs on values that an open statement does not have")
 
     def _value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        name = self.name + name
         return bindparam(name, type_=type_) if self.is_open else literal(self.values[name], type_)
 
     @cached_property

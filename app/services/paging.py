@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CTE, ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
 
-from app.services.relations import number_of
+from app.services.relations import number_of, side_by_side
 
 
 class Paged(NamedTuple):
@@ -32,7 +32,7 @@ def paged(
     """
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
     counted = {"rows": number_of(relation), **(figures or {})}
-    whole = select(*(figure.scalar_subquery().label(name) for name, figure in counted.items())).cte("whole")
+    whole = side_by_side(counted).cte("whole")
     query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order(page))
     if extend is not None:
         more = extend(page)

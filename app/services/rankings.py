@@ -19,7 +19,7 @@ from app.services import catalogue
 from app.services.catalogue import Artist, Track
 from app.services.listens import Listens
 from app.services.listing import Listing
-from app.services.relations import Relation, in_order
+from app.services.relations import Relation, in_order, side_by_side
 from app.services.sources import listens_of
 from app.services.statements import run
 from app.windows import Window
@@ -178,7 +178,7 @@ def _rank(
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
     page = {"limit": ranking.limit, "offset": ranking.offset}
-    found = run(session, listens, _page_query, relation, disjoint, ranking.by, **page).all()
+    found = run(session, _page_query, listens, args=(relation, disjoint, ranking.by), **page).all()
     rows = [row for row in found if row.id is not None]
     previous: dict[Any, Previous] = {}
     if ranking.compare and rows:
@@ -200,7 +200,7 @@ def _page_query(listens: Listens, relation: Choice, disjoint: Choice, by: SortBy
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     page = relation(listens).page(by, limit, offset)
     figures = {"rows": relation(listens).number, "all_listens": listens.whole(by, disjoint(listens))}
-    whole = select(*(figure.scalar_subquery().label(name) for name, figure in figures.items())).cte("whole")
+    whole = side_by_side(figures).cte("whole")
     # The figures are there for a page beyond the end, too: the page is joined to them.
     return select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
 

@@ -1,7 +1,7 @@
 """Listens by something: by track, by artist, by genre, by listener."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -146,3 +146,8 @@ def in_order(id_: ColumnElement[Any]) -> ColumnElement[Any]:
 def number_of(rows: CTE) -> Select[int]:
     """The number of rows: one row, one column."""
     return select(func.count()).select_from(rows)
+
+
+def side_by_side(queries: Mapping[str, Select[Any]]) -> Select[Any]:
+    """The results of queries of one row and one column, by name: one row, so that what they share is read once."""
+    return select(*(query.scalar_subquery().label(name) for name, query in queries.items()))

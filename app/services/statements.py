@@ -10,17 +10,22 @@ from sqlalchemy.orm import Session
 from app.services.listens import Listens, Shape
 
 
-def run(session: Session, listens: Listens, make: Callable[..., Select[Any]], *args: Any, **values: Any) -> Result[Any]:
-    """Run the statement that `make(listens, *args)` makes, with values for the parameters that it has besides.
+def run(
+    session: Session, make: Callable[..., Select[Any]], *listens: Listens, args: tuple[Any, ...] = (), **values: Any
+) -> Result[Any]:
+    """Run the statement that `make(*listens, *args)` makes, with values for the parameters that it has besides.
 
-    For all listens of one shape it is made once, of open ones. So `make` is one and the same object each time, and what
-    the statement hangs on is in the listens and in `args`, which are few and hashable.
+    For all listens of the same shapes it is made once, of open ones. So `make` is one and the same object each time,
+    and what the statement hangs on is in the listens and in `args`, which are few and hashable. Several listens have
+    different names.
     """
-    shape = listens.shape
-    statement = make(listens, *args) if shape is None else _made(shape, make, args)
-    return session.execute(statement, listens.values | values)
+    shapes = tuple(one.shape for one in listens if one.shape is not None)
+    statement = _made(make, shapes, args) if len(shapes) == len(listens) else make(*listens, *args)
+    for one in listens:
+        values |= one.values
+    return session.execute(statement, values)
 
 
 @lru_cache(maxsize=1000)
-def _made(shape: Shape, make: Callable[..., Select[Any]], args: tuple[Any, ...]) -> Select[Any]:
-    return make(shape.listens(), *args)
+def _made(make: Callable[..., Select[Any]], shapes: tuple[Shape, ...], args: tuple[Any, ...]) -> Select[Any]:
+    return make(*(shape.listens() for shape in shapes), *args)

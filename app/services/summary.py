@@ -1,6 +1,6 @@
 """A page's numbers in one call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from app.services.rankings import (
     named_listeners,
     named_tracks,
 )
-from app.services.relations import number_of
+from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
 from app.services.statements import run
 from app.services.streaks import current_of, runs
@@ -89,7 +89,7 @@ def overview(listens: Listens, limit: int, **more: Select[Any]) -> Select[Any]:
         "primary_artists": first_rows(listens.by_primary_artist, limit),
         "genres": first_rows(listens.by_genre, limit),
     }
-    return _side_by_side(queries | more)
+    return side_by_side(queries | more)
 
 
 def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
@@ -98,15 +98,6 @@ def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[s
     heads = {name: first_places(found.pop(name), found["listens"]) for name in ("tracks", "primary_artists", "genres")}
     totals = {field.name: found.pop(field.name) for field in fields(Totals)}
     return totals, found, heads
-
-
-def figures(session: Session, **queries: Select[Any]) -> dict[str, Any]:
-    """The results of queries of one row and one column, in one statement."""
-    return dict(session.execute(_side_by_side(queries)).one()._mapping)
-
-
-def _side_by_side(queries: Mapping[str, Select[Any]]) -> Select[Any]:
-    return select(*(query.scalar_subquery().label(name) for name, query in queries.items()))
 
 
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
@@ -121,7 +112,7 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),
-        **_summary(session, listens, run(session, listens, _summary_query).one())[0],
+        **_summary(session, listens, run(session, _summary_query, listens).one())[0],
     )
 
 

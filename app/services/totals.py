@@ -54,5 +54,5 @@ def distinct_listeners(session: Session, audience: Audience, window: Window) -> 
 
 
 def _number(session: Session, audience: Audience, window: Window, query: Callable[[Listens], Select[int]]) -> int:
-    number: int = run(session, listens_of(session, audience, window), query).scalar_one()
+    number: int = run(session, query, listens_of(session, audience, window)).scalar_one()
     return number

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, func, literal, select
+from sqlalchemy import Integer, Row, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
@@ -20,11 +20,11 @@ from app.services.rankings import (
     named_genres,
     named_tracks,
 )
-from app.services.relations import number_of
+from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
 from app.services.statements import run
 from app.services.streaks import Streak, runs
-from app.services.summary import Totals, figures, overview, read_overview
+from app.services.summary import Totals, overview, read_overview
 from app.windows import Window
 
 Key = TypeVar("Key", int, date)
@@ -77,7 +77,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
     listens = listens_of(session, audience, window)
-    totals, found, heads = read_overview(run(session, listens, _query).one())
+    totals, found, heads = read_overview(run(session, _query, listens).one())
     days, hours = _days_and_hours(session, listens)
     by_day = {row.day: row.plays for row in days}
     months = _months(days)
@@ -109,12 +109,15 @@ def _query(listens: Listens) -> Select[Any]:
 def _percentile(session: Session, window: Window, listens: int) -> float | None:
     if not listens:
         return None
-    everyone = listens_of(session, EVERYONE, window)
-    found = figures(
-        session, listeners=everyone.listeners_with(literal(1)), rivals=everyone.listeners_with(literal(listens))
-    )
-    others = found["listeners"] - 1
-    return (others + 1 - found["rivals"]) / others if others else None
+    found = run(session, _listeners_query, listens_of(session, EVERYONE, window), plays=listens).one()
+    others = found.listeners - 1
+    return (others + 1 - found.rivals) / others if others else None
+
+
+def _listeners_query(everyone: Listens) -> Select[Any]:
+    """The number of users with a listen, and of those with at least `plays`."""
+    plays = bindparam("plays", type_=Integer)
+    return side_by_side({"listeners": everyone.listeners_with(literal(1)), "rivals": everyone.listeners_with(plays)})
 
 
 def _days_and_hours(session: Session, listens: Listens) -> tuple[list[Row[Any]], list[Row[Any]]]:
