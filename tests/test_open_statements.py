@@ -1,5 +1,6 @@
 """Statements that are made once hold nothing of those who asked first: no user, no window, no page."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from app.ranking import SortBy
 from app.rollups.spans import Span
 from app.rollups.state import Rollups
 from app.services import rankings, totals
+from app.services.comparison import _query as comparison_query
 from app.services.features import _query as features_query
+from app.services.heavy_user import heavy_user_listens
 from app.services.listens import Listens
 from app.services.rankings import BY_ARTIST, BY_GENRE, BY_LISTENER, BY_TRACK
 from app.services.rolled_up import RolledUpListens
@@ -21,6 +24,7 @@ from app.timezones import timezone
 from app.windows import Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+COUNTED_UNTIL = datetime(2026, 11, 22)
 WINDOWS = [Window.named(name, timezone("UTC"), NOW) for name in ("all_time", "last_month", "30d")]
 PAGES = [
     (rankings._page_query, relation, BY_TRACK, by) for relation in (BY_TRACK, BY_ARTIST, BY_GENRE) for by in SortBy
@@ -28,6 +32,8 @@ PAGES = [
 LISTENERS = (rankings._page_query, BY_LISTENER, BY_LISTENER, SortBy.COUNT)
 NUMBERS = [(query,) for query in (totals.LISTENS, totals.LISTEN_TIME, totals.TRACKS, totals.GENRES, totals.LISTENERS)]
 OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,)]
+
+Source = Callable[[int, Window, str], Listens]
 
 
 def parameters(statement: tuple[Any, ...], *listens: Listens) -> tuple[str, dict[str, Any]]:
@@ -42,6 +48,14 @@ def parameters(statement: tuple[Any, ...], *listens: Listens) -> tuple[str, dict
 def rolled_up(window: Window, *, changed: bool) -> RolledUpListens:
     rollups = Rollups(windows={7123: Span.of(window)}, listens_changed=changed, catalogue_changed=changed)
     return RolledUpListens(window, rollups)
+
+
+def live(user_id: int, window: Window, name: str) -> Listens:
+    return Listens(Audience.user(user_id), window, name=name)
+
+
+def counted(user_id: int, window: Window, name: str) -> Listens:
+    return heavy_user_listens(Audience.user(user_id), window, COUNTED_UNTIL, name)
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
@@ -77,6 +91,32 @@ def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
     assert one.shape == other.shape
     assert hash(one.shape) == hash(other.shape)
     assert parameters(statement, one) == parameters(statement, other)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("one", [live, counted])
+@pytest.mark.parametrize("other", [live, counted])
+def test_a_comparison_holds_no_values_of_either_user(window: Window, one: Source, other: Source) -> None:
+    both = one(1234, window, "one_"), other(5678, window, "other_")
+    _, values = parameters((comparison_query,), *both)
+    assert not both[0].values.keys() & both[1].values.keys()
+    given = both[0].values | both[1].values | {"limit": 10}
+    assert {name for name, value in values.items() if value is None} == given.keys()
+    others = [value for name, value in values.items() if name not in given]
+    assert all(isinstance(value, int | str) for value in others)
+    assert not any(value in others for value in (1234, 5678))
+
+
+@pytest.mark.parametrize("one", [live, counted])
+@pytest.mark.parametrize("other", [live, counted])
+def test_comparisons_of_one_pair_of_shapes_are_the_same(one: Source, other: Source) -> None:
+    pairs = [
+        (one(first, WINDOWS[0], "one_"), other(second, WINDOWS[0], "other_")) for first, second in ((1, 2), (3, 3))
+    ]
+    shapes = [tuple(listens.shape for listens in pair) for pair in pairs]
+    assert shapes[0] == shapes[1]
+    assert hash(shapes[0]) == hash(shapes[1])
+    assert parameters((comparison_query,), *pairs[0]) == parameters((comparison_query,), *pairs[1])
 
 
 def test_a_statement_that_hangs_on_the_time_zone_cannot_be_made_of_open_listens() -> None:

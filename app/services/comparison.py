@@ -1,18 +1,20 @@
 """How much two users listen alike."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Numeric, Row, Select, cast, func, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Numeric, Select, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.services import catalogue
 from app.services.expressions import byte_order
-from app.services.paging import paged
+from app.services.listens import Listens
+from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.windows import Window
 
 
@@ -50,57 +52,64 @@ def compare(session: Session, audience: Audience, other: Audience, window: Windo
     the smaller count, descending, then by id.
     """
     both = listens_of(session, audience, window, "one_"), listens_of(session, other, window, "other_")
-    one, two = (listens.by_primary_artist.counts for listens in both)
-    artist_counts, whole = _shared(session, one, two, limit, _products(one, two))
-    track_counts, all_tracks = _shared(session, both[0].by_track.counts, both[1].by_track.counts, limit)
+    found = run(session, _query, *both, limit=limit).one()
+    artist_counts = {id_: counts for id_, *counts in found.artists or ()}
+    track_counts = {id_: counts for id_, *counts in found.tracks or ()}
     artists = catalogue.artists(session, list(artist_counts))
     tracks = catalogue.tracks(session, list(track_counts))
     return Comparison(
         [*(audience.user_ids or ()), *(other.user_ids or ())],
         window,
-        _cosine(whole),
-        whole.rows,
-        all_tracks.rows,
+        _cosine(found),
+        found.shared_artists,
+        found.shared_tracks,
         [SharedArtist(counts=counts, **vars(artists[id_])) for id_, counts in artist_counts.items()],
         [SharedTrack(counts=counts, **vars(tracks[id_])) for id_, counts in track_counts.items()],
     )
 
 
-def _products(one: CTE, other: CTE) -> dict[str, Select[Any]]:
-    """The products of the two vectors of counts with each other and with themselves, each one row and one column."""
-    return {
-        "product": select(_sum_of_products(one, other)).join_from(one, other, one.c.id == other.c.id),
-        "square_of_one": select(_sum_of_products(one, one)),
-        "square_of_other": select(_sum_of_products(other, other)),
-    }
+def _query(one: Listens, other: Listens) -> Select[Any]:
+    """The heads and the lengths of both lists, and what the similarity is made of: one row."""
+    ones, others = one.by_primary_artist.counts, other.by_primary_artist.counts
+    artists = _shared(ones, others).cte("shared_artists")
+    tracks = _shared(one.by_track.counts, other.by_track.counts).cte("shared_tracks")
+    return side_by_side(
+        {
+            "artists": _first_rows(artists),
+            "tracks": _first_rows(tracks),
+            "shared_artists": number_of(artists),
+            "shared_tracks": number_of(tracks),
+            "product": select(_sum_of_products(artists.c.one, artists.c.other)),
+            "square_of_one": select(_sum_of_products(ones.c.plays, ones.c.plays)),
+            "square_of_other": select(_sum_of_products(others.c.plays, others.c.plays)),
+        }
+    )
 
 
-def _sum_of_products(one: CTE, other: CTE) -> ColumnElement[Any]:
-    return func.sum(cast(one.c.plays, Numeric) * other.c.plays)
+def _shared(one: CTE, other: CTE) -> Select[Any]:
+    """`id`, `one` and `other`: what both have, with the plays of each."""
+    plays = one.c.plays.label("one"), other.c.plays.label("other")
+    return select(one.c.id, *plays).join_from(one, other, one.c.id == other.c.id)
 
 
-def _cosine(whole: Any) -> float:
-    if not whole.product:
+def _first_rows(shared: CTE) -> Select[Any]:
+    """`[id, one, other]` of the first `limit` rows, in order, as JSON, null without any: one row, one column."""
+    first = select(shared).order_by(*_in_order(shared)).limit(bindparam("limit", type_=Integer)).subquery()
+    row = func.json_build_array(first.c.id, first.c.one, first.c.other)
+    return select(func.json_agg(aggregate_order_by(row, *_in_order(first))))
+
+
+def _in_order(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
+    return func.least(rows.c.one, rows.c.other).desc(), byte_order(rows.c.id)
+
+
+def _sum_of_products(plays: ColumnElement[int], others: ColumnElement[int]) -> ColumnElement[Any]:
+    return func.sum(cast(plays, Numeric) * others)
+
+
+def _cosine(found: Any) -> float:
+    if not found.product:
         return 0.0
     # Whole numbers up to the last step, so that a user is exactly as similar to itself as can be.
-    lengths = math.sqrt(int(whole.square_of_one) * int(whole.square_of_other))
-    return min(int(whole.product) / lengths, 1.0)
-
-
-def _shared(
-    session: Session, one: CTE, other: CTE, limit: int, figures: Mapping[str, Select[Any]] | None = None
-) -> tuple[dict[str, list[int]], Row[Any]]:
-    """The counts of the first shared rows by id, in order, and figures of all shared rows, such as their number."""
-    shared = (
-        select(one.c.id, one.c.plays.label("one"), other.c.plays.label("other"))
-        .join_from(one, other, one.c.id == other.c.id)
-        .cte("shared")
-    )
-    found = paged(
-        session,
-        shared,
-        lambda rows: (func.least(rows.c.one, rows.c.other).desc(), byte_order(rows.c.id)),
-        limit,
-        figures=figures,
-    )
-    return {row.id: [row.one, row.other] for row in found.page}, found.whole
+    lengths = math.sqrt(int(found.square_of_one) * int(found.square_of_other))
+    return min(int(found.product) / lengths, 1.0)
