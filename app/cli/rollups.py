@@ -128,6 +128,8 @@ def status() -> None:
         click.echo(f"slots     {'built' if state.slots_built else 'not built'}")
         for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
             click.echo(f"window    {describe(Span(row.starts, row.ends))}")
+        prefixes = connection.scalar(text("SELECT count(*) FROM insights.prefixes"))
+        click.echo(f"sums      of all listens before {prefixes} months")
         heavy = connection.scalar(text("SELECT count(*) FROM insights.heavy_users"))
         click.echo(f"users     {heavy} with {MANY:,} listens or more")
         waiting = connection.scalar(text("SELECT count(*) FROM insights.listen_changes"))

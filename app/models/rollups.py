@@ -87,6 +87,29 @@ firsts = Table(
     Column("played_at", DateTime),
 )
 
+# The slots before which all listens are counted.
+prefixes = Table("prefixes", metadata, Column("slot", Integer, primary_key=True))
+
+# All listens before a slot by track, artist, … : everyone's. The sums of a block stand in the order of its ids.
+prefix_sums = Table(
+    "prefix_sums",
+    metadata,
+    Column("slot", Integer, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True),
+    Column("block", SmallInteger, primary_key=True),
+    Column("plays", ARRAY(Integer)),
+    Column("listen_time_ms", ARRAY(BigInteger)),  # null for tracks: it is the plays times the duration
+)
+
+id_blocks = Table(
+    "id_blocks",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("block", SmallInteger, primary_key=True),
+    Column("ids", ARRAY(Text)),
+    Column("durations_ms", ARRAY(Integer)),  # of tracks
+)
+
 # The listens before an instant of a user with many of them: by slot here, by track, artist, … in `user_rankings`.
 heavy_users = Table(
     "heavy_users",

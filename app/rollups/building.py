@@ -1,9 +1,9 @@
 """Building the rollups from the live tables, part by part, while the platform keeps writing.
 
-Each part (the slots, the first listens, the rankings of one window after another, then some heavy users at a time) is
-built in a transaction of its own, which first folds what the logs hold: so the part is that snapshot's, and every later
-change is in the logs. A build that is broken off has lost one part at most, and goes on from there. Questions that a
-missing part would answer are answered from the live tables.
+Each part (the slots, the first listens, the prefix sums of some months at a time, the rankings of one window after
+another, then some heavy users at a time) is built in a transaction of its own, which first folds what the logs hold: so
+the part is that snapshot's, and every later change is in the logs. A build that is broken off has lost one part at
+most, and goes on from there. Questions that a missing part would answer are answered from the live tables.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from app.rollups.folding import build_firsts, build_slots, build_window, drop_windows, fold, missing_windows, snapshot
+from app.rollups.folding import build_firsts, build_slots, fold, snapshot
 from app.rollups.heavy_users import count_users, due_users
 from app.rollups.installation import announce_all
+from app.rollups.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import Span, kept
+from app.rollups.windows import build_window, drop_windows, missing_windows
+from app.slots import start_of_slot
 
 TABLES = (
     "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts, insights.heavy_users,"
-    " insights.user_rankings"
+    " insights.user_rankings, insights.prefixes, insights.prefix_sums, insights.id_blocks"
 )
+
+# Months whose prefix sums are counted in one transaction.
+MONTHS_AT_ONCE = 12
 
 
 def start_anew(connection: Connection) -> None:
@@ -27,7 +33,7 @@ def start_anew(connection: Connection) -> None:
     with snapshot(connection):
         announce_all(connection)  # and with it what waits in the log unannounced
         drop_windows(connection, ())
-        for table in ("slots", "firsts", "heavy_users"):
+        for table in ("slots", "firsts", "heavy_users", "prefixes", "id_blocks"):
             connection.execute(text(f"DELETE FROM insights.{table}"))
         for log in ("listen_changes", "credit_changes", "genre_changes", "duration_changes", "truncations"):
             connection.execute(text(f"DELETE FROM insights.{log}"))
@@ -52,16 +58,28 @@ def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[s
         with snapshot(connection):
             fold(connection)
             build_firsts(connection)
+    count_due_prefixes(connection, now(), tell)
     while missing := missing_windows(connection, now()):
         tell(f"window {describe(missing[0])}, {len(missing)} to go")
         with snapshot(connection):
             fold(connection)
-            build_window(connection, missing[0])
+            build_window(connection, missing[0], now())
     with snapshot(connection):
         drop_windows(connection, kept(now()))
     while count_due_users(connection, now(), tell):
         pass
     connection.exec_driver_sql(f"ANALYZE {TABLES}")
+
+
+def count_due_prefixes(connection: Connection, now: datetime, tell: Callable[[str], None]) -> None:
+    """Count the prefix sums that are due, each once: while old listens are written, they are forgotten again."""
+    due = due_slots(connection, now)
+    for first in range(0, len(due), MONTHS_AT_ONCE):
+        slots = due[first : first + MONTHS_AT_ONCE]
+        tell(f"listens before {len(slots)} months, from {start_of_slot(slots[0]):%Y-%m} on")
+        with snapshot(connection):
+            fold(connection)
+            count_prefixes(connection, slots, now)
 
 
 def count_due_users(connection: Connection, now: datetime, tell: Callable[[str], None]) -> bool:

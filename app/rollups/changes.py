@@ -39,11 +39,20 @@ def listener_id(user_id: str) -> str:
     return f"lpad(CAST({user_id} AS text), 10, '0')"
 
 
-def ranking_changes(windows: str, kinds: Collection[Kind], edges: str = "", *, catalogue: bool) -> str:
-    """`window_id`, `kind`, `id`, `plays` and `listen_time_ms` to add to the rankings of `windows`.
+# The listens in S of the tracks of which the catalogue says something else now: `window_id`, `track_id` and `plays`.
+RANKED_BEFORE = (
+    "SELECT w.id AS window_id, c.track_id, r.plays FROM changed_tracks c CROSS JOIN windows w JOIN insights.rankings r"
+    f" ON r.window_id = w.id AND r.kind = {Kind.TRACK:d} AND r.id = c.track_id"
+)
 
-    `windows` selects `id`, `starts` and `ends`; `edges` selects further signed listens, where the question is about
-    more, or less, than the windows. `catalogue` says whether the catalogue has changes, too.
+
+def ranking_changes(
+    windows: str, kinds: Collection[Kind], *, catalogue: bool, plays_before: str = RANKED_BEFORE
+) -> str:
+    """`window_id`, `kind`, `id`, `plays` and `listen_time_ms` to add to what is counted of `windows`.
+
+    `windows` selects `id`, `starts` and `ends`. `catalogue` says whether the catalogue has changes, too; then
+    `plays_before` tells how often the `changed_tracks` were played in the `windows`, by what is counted.
     """
     by_track = [kind for kind in Kind if kind in kinds and kind is not Kind.LISTENER]
     parts = []
@@ -63,20 +72,17 @@ def ranking_changes(windows: str, kinds: Collection[Kind], edges: str = "", *, c
     ctes = [
         f"windows AS ({windows})",
         f"pending AS ({PENDING.format(during=during('c.played_at'))})",
-        f"signed AS (SELECT * FROM pending {f'UNION ALL {edges}' if edges else ''})",
         *(catalogue_changes(with_tracks=bool(by_track)) if catalogue else []),
     ]
     if by_track:
         ctes += [
-            "plays AS (SELECT window_id, track_id, sum(change) AS plays FROM signed"
+            "plays AS (SELECT window_id, track_id, sum(change) AS plays FROM pending"
             " GROUP BY window_id, track_id HAVING sum(change) <> 0)",
             _meaning("meaning", "SELECT DISTINCT track_id FROM plays", by_track),
         ]
         if catalogue:
             ctes += [
-                "plays_before AS (SELECT w.id AS window_id, c.track_id, CAST(r.plays AS bigint) AS plays"
-                " FROM changed_tracks c CROSS JOIN windows w JOIN insights.rankings r"
-                f" ON r.window_id = w.id AND r.kind = {Kind.TRACK:d} AND r.id = c.track_id)",
+                f"plays_before AS (SELECT window_id, track_id, CAST(plays AS bigint) AS plays FROM ({plays_before}) b)",
                 "plays_after AS (SELECT window_id, track_id, sum(plays) AS plays FROM (SELECT * FROM plays_before"
                 " UNION ALL SELECT * FROM plays WHERE track_id IN (SELECT track_id FROM changed_tracks)) p"
                 " GROUP BY window_id, track_id)",
@@ -100,7 +106,6 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     ctes = [
         f"windows AS ({windows})",
         f"pending AS ({PENDING.format(during=during('c.played_at'))})",
-        "signed AS (SELECT * FROM pending)",
         *(catalogue_changes(with_tracks=False) if catalogue else []),
         f"timed AS ({_timed(catalogue=catalogue)})",
     ]
@@ -220,7 +225,7 @@ def _timed(*, catalogue: bool) -> str:
     came_and_went = (
         "SELECT s.window_id, s.user_id, s.played_at, CAST(s.change AS bigint) AS change,"
         " s.change * CAST(coalesce(t.duration_ms, 0) AS bigint) AS listen_time_ms"
-        ' FROM signed s LEFT JOIN "Tracks" t ON t.id = s.track_id'
+        ' FROM pending s LEFT JOIN "Tracks" t ON t.id = s.track_id'
     )
     if not catalogue:
         return came_and_went

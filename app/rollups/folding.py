@@ -6,17 +6,14 @@ What it deletes from the logs is what that snapshot shows; what other transactio
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from time import sleep
-from typing import Any
 
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
-from app.rollups.counting import counted
+from app.rollups.changes import SLOT, first_changes, ranking_changes, slot_changes
 from app.rollups.heavy_users import forget_changed_users
-from app.rollups.spans import Span, kept
+from app.rollups.prefix_sums import forget_changed
 
 LOCK = 7_305_170_311  # of all advisory locks in a database, ours
 
@@ -77,6 +74,7 @@ def fold(connection: Connection) -> int:
     catalogue = any(held[log] for log in CATALOGUE_LOGS)
     connection.execute(text(_add_to_rankings(catalogue=catalogue)))
     connection.execute(text(REMOVE_GONE))
+    forget_changed(connection, catalogue=catalogue)
     forget_changed_users(connection, catalogue=catalogue)
     if connection.scalar(text("SELECT slots_built FROM insights.state")):
         connection.execute(text(_add_to_slots(catalogue=catalogue)))
@@ -152,48 +150,6 @@ def _set_firsts(kind: Kind) -> str:
     """
 
 
-def missing_windows(connection: Connection, now: datetime) -> list[Span]:
-    """The spans that are to have rankings and have none, the longest first."""
-    built = {Span(*row) for row in connection.execute(text("SELECT starts, ends FROM insights.windows"))}
-    return sorted(kept(now) - built, key=_length, reverse=True)
-
-
-def _length(span: Span) -> float:
-    return (span.ends - span.starts).total_seconds() if span.starts and span.ends else float("inf")
-
-
-def build_window(connection: Connection, span: Span) -> None:
-    """Count a window, in the transaction that is open, in which `fold` has emptied the logs."""
-    window_id = connection.scalar(
-        text("INSERT INTO insights.windows (starts, ends) VALUES (:starts, :ends) RETURNING id"), span._asdict()
-    )
-    connection.execute(text(COUNT_WINDOW), {"window_id": window_id, **span._asdict()})
-    connection.execute(text(MEASURE_WINDOW), {"window_id": window_id})
-
-
-LISTENS = f'"History" h, w WHERE {during("h.played_at")}'
-
-COUNT_WINDOW = f"""
-    WITH w AS (SELECT CAST(:starts AS timestamp) AS starts, CAST(:ends AS timestamp) AS ends),
-    {counted(LISTENS)}
-    INSERT INTO insights.rankings (window_id, kind, id, plays, listen_time_ms)
-    SELECT :window_id, kind, id, plays, listen_time_ms FROM (
-        SELECT kind, id, plays, listen_time_ms FROM counted
-        UNION ALL
-        SELECT {Kind.LISTENER:d}, {listener_id("h.user_id")}, count(*), sum(CAST(t.duration_ms AS bigint))
-        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")} GROUP BY h.user_id
-    ) everything
-    ORDER BY kind, id
-"""
-
-MEASURE_WINDOW = f"""
-    INSERT INTO insights.sizes (window_id, kind, rows, plays, listen_time_ms)
-    SELECT :window_id, k.kind, count(r.id), coalesce(sum(r.plays), 0), coalesce(sum(r.listen_time_ms), 0)
-    FROM unnest(CAST('{{{",".join(str(int(kind)) for kind in Kind)}}}' AS smallint[])) AS k (kind)
-    LEFT JOIN insights.rankings r ON r.window_id = :window_id AND r.kind = k.kind
-    GROUP BY k.kind
-"""
-
 COUNT_SLOTS = f"""
     INSERT INTO insights.slots (slot, plays, listen_time_ms)
     SELECT {SLOT.format(instant="h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
@@ -224,14 +180,3 @@ FIND_FIRSTS_OF_ARTISTS = f"""
     FROM insights.firsts f JOIN "ArtistTracks" c ON c.track_id = f.id AND c.is_primary
     WHERE f.kind = {Kind.TRACK:d} GROUP BY c.artist_id
 """
-
-
-def drop_windows(connection: Connection, spans: Any) -> None:
-    """Drop the rankings of windows other than the given ones."""
-    stale = [
-        row.id
-        for row in connection.execute(text("SELECT id, starts, ends FROM insights.windows"))
-        if Span(row.starts, row.ends) not in spans
-    ]
-    for table, column in (("windows", "id"), ("sizes", "window_id"), ("rankings", "window_id")):
-        connection.execute(text(f"DELETE FROM insights.{table} WHERE {column} = ANY(:ids)"), {"ids": stale})

@@ -1,14 +1,14 @@
-"""Which windows have rankings, and how a question's window is made of one of them. Pure.
+"""Which windows have rankings, and how a question's window is made of one of them, or of two prefix sums. Pure.
 
 Instants are naive and in UTC here, as in the platform's tables; None is an open end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.services.expressions import naive
-from app.timezones import DAY, timezone
+from app.timezones import timezone
 from app.windows import Window
 
 # The ranges that every insight offers by name, and the usual numbers of days.
@@ -46,46 +46,65 @@ class Edge(NamedTuple):
 
 
 class Base(NamedTuple):
-    """A window with rankings, and what makes another one of it."""
+    """A span that is counted, and what makes another one of it.
 
-    window_id: int
+    The span is a window with rankings, or, where `window_id` is None, has prefix sums at its ends.
+    """
+
+    window_id: int | None
     span: Span
     edges: tuple[Edge, ...]
 
 
 def kept(now: datetime) -> set[Span]:
-    """The spans that have rankings at an instant: those of `NAMES` in UTC, and the year that last year is compared to.
-
-    No other comparison takes as long where the window before has to be counted.
-    """
-    utc = timezone("UTC")
-    windows = [Window.named(name, utc, now) for name in NAMES]
-    return {Span.of(window) for window in (*windows, Window.named("last_year", utc, now).previous())}
+    """The spans that have rankings at an instant: those of `NAMES` in UTC."""
+    return {Span.of(Window.named(name, timezone("UTC"), now)) for name in NAMES}
 
 
-def base_of(span: Span, windows: Mapping[int, Span], first: datetime | None) -> Base | None:
-    """The window with rankings that is nearest to a span; None where none is near.
+def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime], listened: Span) -> Base | None:
+    """What is counted that is nearest to a span: a window, or a difference of two prefix sums; None where none is near.
 
     Near is one whose edges are together at most a sixth of the span: beyond that, to count the span itself is as
-    quick. Where a span or an edge is open, only what lies between the `first` listen and the end of today counts: there
-    is hardly a listen beyond.
+    quick. A difference takes longer to be read than a window: it has to have less than half the edges. Of a span or an
+    edge only what lies in the span `listened` counts, from the first listen to the end of today: there is hardly a
+    listen beyond.
     """
-    starts = [own.starts for own in windows.values() if own.starts is not None]
-    last = max(starts) + DAY if starts else None  # none of what is kept begins later than today
 
     def length(one: Span) -> timedelta:
-        begins, ends = max(one.starts or MIN, first or MIN), min(one.ends or MAX, last or MAX)
+        begins = max(one.starts or MIN, listened.starts or MIN)
+        ends = min(one.ends or MAX, listened.ends or MAX)
         return max(ends - begins, timedelta())
 
-    found = [
-        (sum((length(edge.span) for edge in edges), timedelta()), Base(window_id, own, edges))
-        for window_id, own in windows.items()
-        if (edges := _edges(span, own)) is not None
-    ]
-    if not found:
+    def distance(base: Base) -> timedelta:
+        return sum((length(edge.span) for edge in base.edges), timedelta())
+
+    def cost(base: Base) -> tuple[timedelta, int]:
+        return distance(base) * (2 if base.window_id is None else 1), len(base.edges)
+
+    counted: list[tuple[int | None, Span]] = list(windows.items())
+    if difference := _difference(span, prefixes, listened.starts):
+        counted.append((None, difference))
+    bases = [Base(id_, own, edges) for id_, own in counted if (edges := _edges(span, own)) is not None]
+    # Of equals the windows: they come first.
+    nearest = min(bases, key=cost, default=None)
+    if nearest is None or not nearest.edges:
+        return nearest
+    return nearest if distance(nearest) <= length(span) / 6 else None
+
+
+def _difference(span: Span, prefixes: Sequence[datetime], first: datetime | None) -> Span | None:
+    """The span between prefix sums that is nearest to another one; None where that is none."""
+    if not prefixes:
         return None
-    distance, base = min(found, key=lambda one: (one[0], len(one[1].edges)))
-    return base if not base.edges or distance <= length(span) / 6 else None
+    starts: datetime | None = None
+    if span.starts is not None:
+        begins = span.starts
+        instants: dict[datetime, datetime | None] = dict(zip(prefixes, prefixes, strict=True))
+        if first is not None:
+            instants[first] = None
+        starts = instants[min(instants, key=lambda instant: abs(instant - begins))]
+    ends = max(prefixes) if span.ends is None else min(prefixes, key=lambda instant: abs(instant - (span.ends or MAX)))
+    return Span(starts, ends) if (starts or MIN) < ends else None
 
 
 def _edges(span: Span, base: Span) -> tuple[Edge, ...] | None:

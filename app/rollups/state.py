@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from app.rollups.heavy_users import IS_UNCHANGED
 from app.rollups.installation import PREFIX, TRIGGERS
 from app.rollups.spans import Span
+from app.slots import start_of_slot
+from app.timezones import DAY
 
 
 def _is_there(table: str) -> TextClause:
@@ -25,7 +27,7 @@ def _is_there(table: str) -> TextClause:
 
 IS_INSTALLED = _is_there("state")
 # Not so for a version before this one, which is yet to be brought up to date: its newest table tells.
-IS_CURRENT = _is_there("heavy_users")
+IS_CURRENT = _is_there("prefix_sums")
 STATE = text("""
     SELECT trusted, reason, slots_built, firsts_built,
         (
@@ -36,7 +38,8 @@ STATE = text("""
         EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
             OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
         (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows,
-        (SELECT min(slot) FROM insights.slots) AS first_slot
+        (SELECT min(slot) FROM insights.slots) AS first_slot,
+        (SELECT array_agg(slot) FROM insights.prefixes) AS prefixes
     FROM insights.state
 """).bindparams(triggers=PREFIX.replace("_", r"\_") + "%")
 
@@ -45,6 +48,7 @@ STATE = text("""
 class Rollups:
     """The windows that have rankings, which of the other rollups are there, and whether changes wait to be folded in.
 
+    `prefixes` are the instants before which all listens are counted, naive and in UTC.
     `first_slot` is that of the first listen, None where it is not known. `distrust` is why nothing here is believed,
     None where all is.
     """
@@ -52,6 +56,7 @@ class Rollups:
     windows: Mapping[int, Span] = field(default_factory=dict)
     has_slots: bool = False
     first_slot: int | None = None
+    prefixes: tuple[datetime, ...] = ()
     has_firsts: bool = False
     listens_changed: bool = False
     catalogue_changed: bool = False
@@ -61,6 +66,13 @@ class Rollups:
     def changed(self) -> bool:
         """Whether the rollups alone do not tell the whole."""
         return self.listens_changed or self.catalogue_changed
+
+    @property
+    def listened(self) -> Span:
+        """From the first listen to the end of today: no window that is kept begins later than that."""
+        starts = [span.starts for span in self.windows.values() if span.starts is not None]
+        first = None if self.first_slot is None else start_of_slot(self.first_slot)
+        return Span(first, max(starts) + DAY if starts else None)
 
 
 NONE = Rollups()
@@ -107,6 +119,7 @@ def read(session: Session) -> Rollups | None:
         windows={window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
         has_slots=state.slots_built,
         first_slot=state.first_slot,
+        prefixes=tuple(start_of_slot(slot) for slot in state.prefixes or ()),
         has_firsts=state.firsts_built,
         listens_changed=state.listens_changed,
         catalogue_changed=state.catalogue_changed,

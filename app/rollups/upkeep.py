@@ -2,17 +2,19 @@
 
 import threading
 import time
+from datetime import datetime
 
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
 
 from app.rollups.announcements import Listener
-from app.rollups.building import build, count_due_users, start_anew
+from app.rollups.building import build, count_due_prefixes, count_due_users, start_anew
 from app.rollups.connections import direct_engine
-from app.rollups.folding import fold, missing_windows, snapshot, the_only_writer
+from app.rollups.folding import fold, snapshot, the_only_writer
 from app.rollups.installation import is_complete
 from app.rollups.state import IS_CURRENT
+from app.rollups.windows import missing_windows
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 TICK, PAUSE = 1.0, 5.0
 # The most a fold may take of a core, so that a loader and the questions have the rest.
 SHARE = 0.5
+# Prefix sums are counted again after so many times the time that it took: while old listens come, in vain.
+REST = 20
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
 
@@ -33,6 +37,7 @@ class Upkeep(threading.Thread):
         self._heard = heard
         self._ended = ended
         self._unswept = 0
+        self._rests_until = 0.0
 
     def run(self) -> None:
         engine = direct_engine(self._app.config)
@@ -81,7 +86,16 @@ class Upkeep(threading.Thread):
             if state.truncated or missing_windows(connection, now()):
                 build(connection, now, _tell)
             else:
+                self._count_prefixes(connection, now())
                 count_due_users(connection, now(), _tell)
+
+    def _count_prefixes(self, connection: Connection, now: datetime) -> None:
+        started = time.monotonic()
+        if started < self._rests_until:
+            return
+        count_due_prefixes(connection, now, _tell)
+        ended = time.monotonic()
+        self._rests_until = ended + (ended - started) * REST
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes

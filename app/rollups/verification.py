@@ -1,16 +1,27 @@
 """Comparing the rollups with the live tables, in one snapshot."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from app.models.rollups import Kind
 from app.rollups.building import describe
-from app.rollups.changes import SLOT, during, first_changes, listener_id, ranking_changes, slot_changes
+from app.rollups.changes import (
+    RANKED_BEFORE,
+    SLOT,
+    during,
+    first_changes,
+    listener_id,
+    ranking_changes,
+    slot_changes,
+)
 from app.rollups.counting import counted
 from app.rollups.folding import ALL_TIME, CATALOGUE_LOGS
 from app.rollups.heavy_users import BATCH, IS_UNCHANGED
+from app.rollups.prefix_sums import difference, plays_before
 from app.rollups.spans import Span
+from app.slots import start_of_slot
 
 # How many differences of one part are named.
 NAMED = 5
@@ -21,49 +32,53 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
 
     `tell` is told each part before it is compared. Nothing where all is right.
     """
+
+    def compare(part: str, sql: str, say: Callable[[Row[Any]], str], **values: Any) -> Iterator[str]:
+        tell(part)
+        found = connection.execute(text(sql), values).all()
+        for row in found[:NAMED]:
+            yield f"{part}: {say(row)}"
+        if len(found) > NAMED:
+            yield f"{part}: {len(found) - NAMED} more"
+
     for window in connection.execute(text("SELECT id, starts, ends FROM insights.windows ORDER BY id")).all():
         name = f"window {describe(Span(window.starts, window.ends))}"
-        tell(name)
-        found = connection.execute(text(COMPARE_WINDOW), {"window_id": window.id}).all()
-        for row in found[:NAMED]:
-            yield (
-                f"{name}: {Kind(row.kind).name.lower().replace('_', ' ')} {row.id!r} has {row.kept_plays} listens and "
-                f"{row.kept_time} ms, not {row.live_plays} and {row.live_time}"
-            )
-        if len(found) > NAMED:
-            yield f"{name}: {len(found) - NAMED} more"
+        yield from compare(name, COMPARE_WINDOW, _place, window_id=window.id)
         for row in connection.execute(text(COMPARE_SIZES), {"window_id": window.id}):
             yield f"{name}: the size of the ranking of kind {Kind(row.kind).name.lower()} is not that of its rows"
-    if connection.scalar(text("SELECT slots_built FROM insights.state")):
-        tell("slots")
-        found = connection.execute(text(COMPARE_SLOTS)).all()
-        for row in found[:NAMED]:
-            yield (
-                f"slot {row.slot}: {row.kept_plays} listens and {row.kept_time} ms, not {row.live_plays} and "
-                f"{row.live_time}"
-            )
-        if len(found) > NAMED:
-            yield f"slots: {len(found) - NAMED} more"
-    if connection.scalar(text("SELECT firsts_built FROM insights.state")):
-        tell("first listens")
-        found = connection.execute(text(COMPARE_FIRSTS)).all()
-        for row in found[:NAMED]:
-            yield f"first listen of {Kind(row.kind).name.lower()} {row.id!r}: {row.kept}, not {row.live}"
-        if len(found) > NAMED:
-            yield f"first listens: {len(found) - NAMED} more"
+    state = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
+    if state.slots_built:
+        yield from compare("slots", COMPARE_SLOTS, lambda row: f"slot {row.slot} {_counts(row)}")
+    if state.firsts_built:
+        yield from compare(
+            "first listens", COMPARE_FIRSTS, lambda row: f"{_name(row.kind)} {row.id!r} {row.kept}, not {row.live}"
+        )
+    starts = None
+    for slot in connection.scalars(text("SELECT slot FROM insights.prefixes ORDER BY slot")).all():
+        span = Span(starts, start_of_slot(slot))
+        yield from compare(f"prefix sums at {span.ends:%Y-%m-%d}", _compare_sums(span), _place, **span._asdict())
+        starts = span.ends
     heavy = connection.scalars(text(HEAVY_USERS)).all()
     for first in range(0, len(heavy), BATCH):
         users = heavy[first : first + BATCH]
-        tell(f"{len(users)} heavy users")
-        found = connection.execute(text(COMPARE_HEAVY_USERS), {"users": users}).all()
-        for row in found[:NAMED]:
-            what = "slot" if row.kind == SLOTS else Kind(row.kind).name.lower().replace("_", " ")
-            yield (
-                f"heavy user {row.user_id}: {what} {row.id!r} has {row.kept_plays} listens and {row.kept_time} ms, not "
-                f"{row.live_plays} and {row.live_time}"
-            )
-        if len(found) > NAMED:
-            yield f"heavy users: {len(found) - NAMED} more"
+        yield from compare(
+            f"{len(users)} heavy users",
+            COMPARE_HEAVY_USERS,
+            lambda row: f"user {row.user_id}: {_place(row)}",
+            users=users,
+        )
+
+
+def _place(row: Row[Any]) -> str:
+    return f"{_name(row.kind)} {row.id!r} {_counts(row)}"
+
+
+def _name(kind: int) -> str:
+    return "slot" if kind == SLOTS else Kind(kind).name.lower().replace("_", " ")
+
+
+def _counts(row: Row[Any]) -> str:
+    return f"has {row.kept_plays} listens and {row.kept_time} ms, not {row.live_plays} and {row.live_time}"
 
 
 COMPARE_FIRSTS = f"""
@@ -88,41 +103,57 @@ COMPARE_FIRSTS = f"""
     ORDER BY kind, id
 """
 
-ONE_WINDOW = "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id"
 
-COMPARE_WINDOW = f"""
-    WITH w AS ({ONE_WINDOW}),
-    listens AS MATERIALIZED (
-        SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
-        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
-    ), live AS (
-        SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms FROM listens GROUP BY track_id
-        UNION ALL
-        SELECT {Kind.ARTIST:d}, c.artist_id, count(*), sum(ms)
-        FROM listens JOIN "ArtistTracks" c USING (track_id) GROUP BY c.artist_id
-        UNION ALL
-        SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, count(*), sum(ms)
-        FROM listens JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
-        UNION ALL
-        SELECT {Kind.GENRE:d}, g.genre, count(*), sum(ms) FROM listens JOIN (
-            SELECT DISTINCT c.track_id, g.genre FROM "ArtistTracks" c JOIN "ArtistGenres" g ON g.id = c.artist_id
-            WHERE c.is_primary
-        ) g USING (track_id) GROUP BY g.genre
-        UNION ALL
-        SELECT {Kind.LISTENER:d}, {listener_id("user_id")}, count(*), sum(ms) FROM listens GROUP BY user_id
-    ), kept AS (
-        SELECT kind, id, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
-            SELECT kind, id, plays, listen_time_ms FROM insights.rankings WHERE window_id = :window_id
+def _compare(window: str, stored: str, plays_before: str) -> str:
+    """Compare what is `stored` of the one span that `window` selects, and what waits, with the live tables."""
+    return f"""
+        WITH w AS ({window}),
+        listens AS MATERIALIZED (
+            SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
+            FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
+        ), live AS (
+            SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms
+            FROM listens GROUP BY track_id
             UNION ALL
-            SELECT kind, id, plays, listen_time_ms FROM ({ranking_changes(ONE_WINDOW, list(Kind), catalogue=True)}) c
-        ) k GROUP BY kind, id HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
-    )
-    SELECT kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
-        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
-    FROM live FULL JOIN kept USING (kind, id)
-    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
-    ORDER BY kind, id
-"""
+            SELECT {Kind.ARTIST:d}, c.artist_id, count(*), sum(ms)
+            FROM listens JOIN "ArtistTracks" c USING (track_id) GROUP BY c.artist_id
+            UNION ALL
+            SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, count(*), sum(ms)
+            FROM listens JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
+            UNION ALL
+            SELECT {Kind.GENRE:d}, g.genre, count(*), sum(ms) FROM listens JOIN (
+                SELECT DISTINCT c.track_id, g.genre FROM "ArtistTracks" c JOIN "ArtistGenres" g ON g.id = c.artist_id
+                WHERE c.is_primary
+            ) g USING (track_id) GROUP BY g.genre
+            UNION ALL
+            SELECT {Kind.LISTENER:d}, {listener_id("user_id")}, count(*), sum(ms) FROM listens GROUP BY user_id
+        ), kept AS (
+            SELECT kind, id, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
+                SELECT kind, id, plays, listen_time_ms FROM ({stored}) s
+                UNION ALL
+                SELECT kind, id, plays, listen_time_ms
+                FROM ({ranking_changes(window, list(Kind), catalogue=True, plays_before=plays_before)}) c
+            ) k GROUP BY kind, id HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
+        )
+        SELECT kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+            coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
+        FROM live FULL JOIN kept USING (kind, id)
+        WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
+        ORDER BY kind, id
+    """
+
+
+COMPARE_WINDOW = _compare(
+    "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id",
+    "SELECT kind, id, plays, listen_time_ms FROM insights.rankings WHERE window_id = :window_id",
+    RANKED_BEFORE,
+)
+
+
+def _compare_sums(span: Span) -> str:
+    window = "SELECT 0 AS id, CAST(:starts AS timestamp) AS starts, CAST(:ends AS timestamp) AS ends"
+    return _compare(window, difference(span), plays_before(span))
+
 
 COMPARE_SIZES = f"""
     SELECT k.kind FROM (VALUES {", ".join(f"({kind:d})" for kind in Kind)}) AS k (kind)

@@ -5,16 +5,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Label, Select, Table, func, select, union_all
+from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Label, Select, Table, func, select
 
 from app.audience import Audience
 from app.models.history import History
 from app.models.rollups import Kind, heavy_users, user_rankings
-from app.ranking import SortBy
 from app.rollups.spans import Span
-from app.services.expressions import aware, naive, total
+from app.services.expressions import aware, naive
 from app.services.listens import Listens
-from app.services.relations import Relation, TimedRelation, measure_of
+from app.services.relations import CountedRelation, Relation
 from app.services.slots import SlottedListens, within
 from app.timezones import timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
@@ -94,7 +93,8 @@ class RankedListens(HeavyUserListens):
     def _counted(self, kind: Kind, later: Relation) -> Relation:
         stored = _unnested(user_rankings, user_rankings.c.ids.label("id"))
         own = stored.where(self._is_own(user_rankings), user_rankings.c.kind == kind)
-        return CountedRelation(own, later, f"{self.name}by_{kind.name.lower()}")
+        name = f"{self.name}by_{kind.name.lower()}"
+        return CountedRelation(own.cte(name + "_stored"), [later], name)
 
     @cached_property
     def rows(self) -> FromClause:
@@ -111,31 +111,6 @@ class RankedListens(HeavyUserListens):
     def durations(self) -> FromClause:
         tracks = self.by_track.times.c
         return select(tracks.id, (tracks.listen_time_ms / tracks.plays).label("duration_ms")).subquery()
-
-
-class CountedRelation(TimedRelation):
-    """Listens by something: those counted ahead, and later ones."""
-
-    def __init__(self, stored: Select[Any], later: Relation, name: str) -> None:
-        super().__init__(name)
-        self._stored = stored
-        self._later = later
-
-    def _rows(self) -> FromClause:
-        return union_all(self._stored, select(self._later.times)).subquery()
-
-    def whole(self, by: SortBy) -> Select[int]:
-        # No row has to be put together for a sum.
-        return select(total(measure_of(self._rows(), by)))
-
-    @cached_property
-    def times(self) -> CTE:
-        rows = self._rows()
-        return (
-            select(rows.c.id, total(rows.c.plays).label("plays"), total(rows.c.listen_time_ms).label("listen_time_ms"))
-            .group_by(rows.c.id)
-            .cte(self.name + "_times")
-        )
 
 
 def _unnested(table: Table, key: Label[Any]) -> Select[Any]:

@@ -15,8 +15,8 @@ from app.rollups.state import Rollups
 from app.services.expressions import total
 from app.services.listens import Listens, Shape
 from app.services.relations import Relation, measure_of
-from app.services.rolled_up_relations import RolledUpRelation
-from app.services.slots import SlottedListens, start_of_slot, within
+from app.services.rolled_up_relations import rolled_up_relation
+from app.services.slots import SlottedListens, within
 from app.timezones import timezone
 from app.windows import Window
 
@@ -46,14 +46,18 @@ class RolledUpListens(SlottedListens):
         super().__init__(EVERYONE, window, name=name, is_open=is_open)
         self.rollups = rollups
         self.has_slots = rollups.has_slots
-        first = None if rollups.first_slot is None else start_of_slot(rollups.first_slot)
-        self._base = base_of(self.span, rollups.windows, first)
+        self._base = base_of(self.span, rollups.windows, rollups.prefixes, rollups.listened)
 
     @property
     def shape(self) -> Shape | None:
-        if self._base is None or self._base.edges:
+        if not self._is_ranked:
             return None
         return RolledUpShape(self.rollups.listens_changed, self.rollups.catalogue_changed, self.name)
+
+    @property
+    def _is_ranked(self) -> bool:
+        """Whether there are rankings of this very window."""
+        return self._base is not None and self._base.window_id is not None and not self._base.edges
 
     @property
     def values(self) -> dict[str, Any]:
@@ -69,7 +73,7 @@ class RolledUpListens(SlottedListens):
 
     @property
     def has_rankings(self) -> bool:
-        """Whether there are rankings of this window, or of one that is near."""
+        """Whether this window is counted, or one that is near."""
         return self._base is not None
 
     def previous(self) -> Listens:
@@ -79,7 +83,7 @@ class RolledUpListens(SlottedListens):
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
-        return RolledUpRelation(kind, self._base, self.rollups, name, is_open=self.is_open)
+        return rolled_up_relation(kind, self._base, self.rollups, name, is_open=self.is_open)
 
     @cached_property
     def by_track(self) -> Relation:
@@ -109,29 +113,31 @@ class RolledUpListens(SlottedListens):
         return select(tracks.c.id.label("track_id"), tracks.c.plays).cte(self.name + "plays")
 
     def count(self) -> Select[int]:
-        if self._base is not None:
-            return self.whole(SortBy.COUNT, self.by_track)
-        return select(total(self._by_slot.c.plays)) if self.has_slots else super().count()
+        if self._has_quick_slots:
+            return self._sum_of_slots(SortBy.COUNT)
+        return super().count() if self._base is None else self.by_track.whole(SortBy.COUNT)
 
     def listen_time(self) -> Select[int]:
-        if self._base is not None:
-            return self.whole(SortBy.LISTEN_TIME, self.by_track)
-        return select(total(self._by_slot.c.listen_time_ms)) if self.has_slots else super().listen_time()
+        if self._has_quick_slots:
+            return self._sum_of_slots(SortBy.LISTEN_TIME)
+        return super().listen_time() if self._base is None else self.by_track.whole(SortBy.LISTEN_TIME)
 
     def whole(self, by: SortBy, disjoint: Relation) -> Select[int]:
-        # What lies at a window's edges is quicker told by slots than track by track.
-        if self._base is not None and self._base.edges and self.has_slots:
-            return select(total(measure_of(self._by_slot, by)))
-        return super().whole(by, disjoint)
+        return self._sum_of_slots(by) if self._has_quick_slots else super().whole(by, disjoint)
+
+    @property
+    def _has_quick_slots(self) -> bool:
+        """Whether slots tell a sum sooner than the tracks do: those of a window with rankings are summed up already."""
+        return self.has_slots and not self._is_ranked
+
+    def _sum_of_slots(self, by: SortBy) -> Select[int]:
+        return select(total(measure_of(self._by_slot, by)))
 
     def distinct_listeners(self) -> Select[int]:
         return super().distinct_listeners() if self._base is None else self.by_listener.number
 
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        listeners = self.by_listener
-        if isinstance(listeners, RolledUpRelation):
-            return listeners.number_with(plays)
-        return super().listeners_with(plays)
+        return super().listeners_with(plays) if self._base is None else self.by_listener.number_with(plays)
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
         stored = within(select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms), slots.c.slot, span)

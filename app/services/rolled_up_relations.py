@@ -1,8 +1,4 @@
-"""Rankings of everyone's listens out of the rollups, with what the changes that wait make of them.
-
-A window that has no rankings of its own is made of one that has: what lies between their ends is counted in the live
-tables, and added or taken away like any other change.
-"""
+"""Everyone's listens by track, artist, genre and listener, out of the rollups, with what is to be added to those."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +12,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Text,
     and_,
     bindparam,
     cast,
@@ -28,53 +25,60 @@ from sqlalchemy import (
 
 from app.models.rollups import Kind, rankings, sizes
 from app.ranking import SortBy
-from app.rollups.changes import ONE_WINDOW, ranking_changes
+from app.rollups.prefix_sums import difference
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
 from app.services.expressions import byte_order, total
-from app.services.relations import Number, TimedRelation, measure_of, page_of
+from app.services.relations import (
+    CountedRelation,
+    Number,
+    Relation,
+    TimedRelation,
+    added_up,
+    measure_of,
+    page_of,
+)
+from app.services.rolled_up_changes import changes_of, public
 
 
-class RolledUpRelation(TimedRelation):
+def rolled_up_relation(kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool) -> Relation:
+    """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it."""
+    changes = changes_of(kind, base, rollups, name, is_open=is_open)
+    if base.window_id is not None:
+        return RankedRelation(kind, base.window_id, changes, name, is_open=is_open)
+    columns = {"id": String, "plays": Integer, "listen_time_ms": BigInteger}
+    rows = text(difference(base.span, kind)).columns(**columns).subquery().c
+    stored = select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(name + "_stored")
+    return CountedRelation(stored, changes, name)
+
+
+class RankedRelation(TimedRelation):
     """A ranking of everyone's listens, and the changes to it."""
 
-    def __init__(self, kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool = False) -> None:
+    def __init__(self, kind: Kind, window_id: int, changes: Sequence[Relation], name: str, *, is_open: bool) -> None:
         super().__init__(name)
         self._kind = kind
-        self._base = base
-        self._is_open = is_open
-        self._window_id = bindparam("window_id", type_=Integer) if is_open else literal(base.window_id, Integer)
-        self._catalogue_changed = rollups.catalogue_changed
-        self._is_whole = not rollups.changed and not base.edges
+        self._window_id = bindparam("window_id", type_=Integer) if is_open else literal(window_id, Integer)
+        self._added = changes
 
     @cached_property
-    def _changes(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms` to add."""
-        mark = "window_" if self._is_open else f"{self.name}_"
-        values: dict[str, Any] = {"id": self._base.window_id, **self._base.span._asdict()}
-        edges = []
-        for number, edge in enumerate(self._base.edges):
-            bounds = {f"from{number}": (">=", edge.span.starts), f"to{number}": ("<", edge.span.ends)}
-            given = {name: (sign, bound) for name, (sign, bound) in bounds.items() if bound is not None}
-            where = " AND ".join(f"played_at {sign} :{mark}{name}" for name, (sign, _) in given.items())
-            values |= {name: bound for name, (_, bound) in given.items()}
-            edges.append(
-                f"SELECT CAST(:{mark}id AS integer), user_id, track_id, played_at, {edge.sign}"
-                f' FROM "History" WHERE {where}'
-            )
-        sql = ranking_changes(
-            ONE_WINDOW.format(name=mark), [self._kind], " UNION ALL ".join(edges), catalogue=self._catalogue_changed
-        )
-        changes = text(sql)
-        if not self._is_open:
-            changes = changes.bindparams(**{mark + key: value for key, value in values.items()})
-        columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
-        return changes.columns(**columns).cte(self.name + "_changes")
+    def _changes(self) -> CTE | None:
+        """`id`, as it is stored, `plays` and `listen_time_ms` to add; None where nothing is."""
+        if not self._added:
+            return None
+        rows = added_up([added.times for added in self._added], "plays", "listen_time_ms").c
+        id_: Any = func.lpad(cast(rows.id, Text), 10, "0") if self._kind is Kind.LISTENER else rows.id
+        return select(id_.label("id"), rows.plays, rows.listen_time_ms).cte(self.name + "_changes")
 
     @cached_property
-    def _changed(self) -> CTE:
+    def _changed(self) -> CTE | None:
         """`id`, `plays` and `listen_time_ms`, as they are now, of what has changes, and whether it `was_ranked`."""
+        if self._changes is None:
+            return None
         changes = self._changes.c
+        is_same = and_(
+            rankings.c.window_id == self._window_id, rankings.c.kind == self._kind, rankings.c.id == changes.id
+        )
         return (
             select(
                 changes.id,
@@ -82,16 +86,7 @@ class RolledUpRelation(TimedRelation):
                 (changes.listen_time_ms + func.coalesce(rankings.c.listen_time_ms, 0)).label("listen_time_ms"),
                 rankings.c.id.is_not(None).label("was_ranked"),
             )
-            .join_from(
-                self._changes,
-                rankings,
-                and_(
-                    rankings.c.window_id == self._window_id,
-                    rankings.c.kind == self._kind,
-                    rankings.c.id == changes.id,
-                ),
-                isouter=True,
-            )
+            .join_from(self._changes, rankings, is_same, isouter=True)
             .cte(self.name + "_changed")
         )
 
@@ -103,32 +98,31 @@ class RolledUpRelation(TimedRelation):
 
     def _rows(self, first: tuple[SortBy, Number] | None = None) -> FromClause:
         """`id`, `plays` and `listen_time_ms`, as they are now: all rows, or the first ones by a measure."""
-        stored = self._stored()
-        if not self._is_whole:
+        stored, changed = self._stored(), self._changed
+        if changed is not None:
             # As a hash, in the order of the list. NOT EXISTS may go through all changes for each row of it.
-            stored = stored.where(rankings.c.id.not_in(select(self._changes.c.id)))
+            stored = stored.where(rankings.c.id.not_in(select(changed.c.id)))
         if first is not None:
             by, number = first
             stored = stored.order_by(measure_of(rankings, by).desc(), byte_order(rankings.c.id)).limit(number)
-        if self._is_whole:
+        if changed is None:
             return stored.subquery()
-        rows = stored.subquery()
-        changed = select(self._changed.c.id, self._changed.c.plays, self._changed.c.listen_time_ms)
-        return union_all(select(rows), changed.where(self._changed.c.plays > 0)).subquery()
+        own = select(changed.c.id, changed.c.plays, changed.c.listen_time_ms).where(changed.c.plays > 0)
+        return union_all(select(stored.subquery()), own).subquery()
 
     @cached_property
     def times(self) -> CTE:
         rows = self._rows()
-        return select(self._public(rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
+        return select(public(self._kind, rows.c.id), rows.c.plays, rows.c.listen_time_ms).cte(self.name)
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         page = page_of(measure_of(self._rows((by, offset + limit)), by), limit, offset).subquery()
-        return select(self._public(page.c.id), page.c.plays, page.c.listen_time_ms, page.c.rank).cte(
+        return select(public(self._kind, page.c.id), page.c.plays, page.c.listen_time_ms, page.c.rank).cte(
             self.name + "_page"
         )
 
     def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
-        if not self._is_whole:
+        if self._changes is not None:
             return super().ranks_of(ids, by)
         better = rankings.alias()
         number = (
@@ -142,32 +136,35 @@ class RolledUpRelation(TimedRelation):
         )
         own = [f"{id_:010}" for id_ in ids] if self._kind is Kind.LISTENER else list(ids)
         return self._stored("id", "plays").where(rankings.c.id.in_(own)).with_only_columns(
-            self._public(rankings.c.id), rankings.c.plays, number.label("rank")
+            public(self._kind, rankings.c.id), rankings.c.plays, number.label("rank")
         )  # fmt: skip
 
     @property
     def number(self) -> Select[int]:
-        rows = self._size(sizes.c.rows)
-        if self._is_whole:
+        rows, changed = self._size(sizes.c.rows), self._changed
+        if changed is None:
             return select(rows)
-        came_and_went = func.count().filter(self._changed.c.plays > 0) - func.count().filter(self._changed.c.was_ranked)
-        return select(rows + select(came_and_went).select_from(self._changed).scalar_subquery())
+        came_and_went = func.count().filter(changed.c.plays > 0) - func.count().filter(changed.c.was_ranked)
+        return select(rows + select(came_and_went).select_from(changed).scalar_subquery())
 
     def number_with(self, plays: ColumnElement[int]) -> Select[int]:
-        """The number of ids with at least so many listens, one or more: one row, one column."""
-        rows = self._rows()
-        return select(func.count()).select_from(rows).where(rows.c.plays >= plays)
+        if self._added:
+            return self._counted.number_with(plays)
+        return select(func.count()).select_from(self._stored().where(rankings.c.plays >= plays).subquery())
+
+    @cached_property
+    def _counted(self) -> CountedRelation:
+        """All rows, for what needs no listen times."""
+        stored = self._stored().subquery().c
+        columns = public(self._kind, stored.id), stored.plays, stored.listen_time_ms
+        return CountedRelation(select(*columns).cte(self.name + "_stored"), self._added, self.name + "_counted")
 
     def whole(self, by: SortBy) -> Select[int]:
         whole = self._size(measure_of(sizes, by))
-        if self._is_whole:
+        if self._changes is None:
             return select(whole)
         return select(whole + select(total(measure_of(self._changes, by))).scalar_subquery())
 
     def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
         size = select(column).where(sizes.c.window_id == self._window_id, sizes.c.kind == self._kind)
         return size.scalar_subquery()
-
-    def _public(self, id_: ColumnElement[Any]) -> ColumnElement[Any]:
-        """An id as the platform knows it."""
-        return cast(id_, Integer).label("id") if self._kind is Kind.LISTENER else id_

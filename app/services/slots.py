@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -28,12 +28,11 @@ from app.rollups.changes import SLOT as SLOT_OF
 from app.rollups.spans import Span
 from app.services.expressions import element, looked_up, naive, total
 from app.services.listens import Listens
+from app.slots import EPOCH, SLOT, number_of_slot, start_of_slot
 from app.timezones import DAY
-from app.windows import MIN_BOUND, Window
+from app.windows import Window
 
-SLOT = timedelta(minutes=15)
 A_DAY = DAY // SLOT
-EPOCH = naive(MIN_BOUND)
 # A Monday before anything was played: from there on slots are whole numbers, and so are the weeks.
 FIRST_DAY = date(1, 1, 1)
 
@@ -146,16 +145,6 @@ def within(rows: Select[Any], slot: ColumnElement[int], span: Span) -> Select[An
     if span.starts is not None:
         rows = rows.where(slot >= number_of_slot(span.starts))
     return rows if span.ends is None else rows.where(slot < number_of_slot(span.ends))
-
-
-def number_of_slot(instant: datetime) -> int:
-    """The number of an instant's slot, counted from 1970 on."""
-    return (instant - EPOCH) // SLOT
-
-
-def start_of_slot(number: int) -> datetime:
-    """The instant at which a slot begins."""
-    return EPOCH + number * SLOT
 
 
 def _is_whole_slot(instant: datetime) -> bool:

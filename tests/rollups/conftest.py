@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from app.rollups import heavy_users, installation
+from app.rollups import heavy_users, installation, prefix_sums
 from app.rollups.building import build, start_anew
 from app.rollups.folding import the_only_writer
 from app.services import sources
@@ -63,6 +63,12 @@ def make_database(server_url: str, plain_role: str) -> Callable[..., "Iterator[E
             yield engine
 
     return make
+
+
+@pytest.fixture
+def a_year_of_months(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few prefix sums: a platform that has old listens is built in a fraction of the time."""
+    monkeypatch.setattr(prefix_sums, "MONTHS", 12)
 
 
 @pytest.fixture

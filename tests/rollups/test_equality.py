@@ -25,9 +25,11 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
+from app.rollups import spans
 from app.rollups.building import build, start_anew
 from app.rollups.folding import fold
 from app.rollups.folding import snapshot as writing_snapshot
+from app.rollups.spans import NAMES
 from app.rollups.state import NONE
 from app.rollups.verification import differences
 from tests.conftest import NOW
@@ -347,8 +349,13 @@ def platform_engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[
         yield engine
 
 
-@pytest.mark.usefixtures("everyone_is_heavy")
-def test_the_rollups_are_the_live_tables_whatever_is_written(platform_engine: Engine, plain_role: str) -> None:
+@pytest.mark.usefixtures("everyone_is_heavy", "a_year_of_months")
+@pytest.mark.parametrize("ranges", [NAMES, ("all_time", "today")], ids=["rankings", "prefix_sums"])
+def test_the_rollups_are_the_live_tables_whatever_is_written(
+    ranges: tuple[str, ...], platform_engine: Engine, plain_role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With rankings of all ranges that have a name, or of hardly any, so that questions fall to the prefix sums."""
+    monkeypatch.setattr(spans, "NAMES", ranges)
     Equality.engine, Equality.plain_role = platform_engine, plain_role
     run_state_machine_as_test(
         Equality,

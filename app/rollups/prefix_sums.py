@@ -1,0 +1,172 @@
+"""Prefix sums: all listens before the beginnings of months, by track, artist, genre and listener.
+
+What was listened to from the beginning of one month to that of another is the difference of two of them. The sums stand
+in arrays, beside arrays of the ids: half a million of them are read in the time that as many rows take to be found.
+They stay as they are: a change of what is counted, in the listens or in the catalogue, has those that it is about
+forgotten and counted anew.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from app.models.rollups import Kind
+from app.rollups.changes import catalogue_changes, listener_id
+from app.rollups.counting import TUNING, counted, listens_in
+from app.rollups.spans import Span
+from app.services.expressions import naive
+from app.slots import number_of_slot, start_of_slot
+from app.timezones import DAY
+
+# The beginnings of so many months, the last ones, have sums.
+MONTHS = 60
+
+
+def _start(slot: str) -> str:
+    """The instant at which a slot begins."""
+    return f"(timestamp '1970-01-01' + {slot} * interval '15 minutes')"
+
+
+def _block(id_: str) -> str:
+    """One of 256 blocks, by an id's bytes: a new one is appended to a short array."""
+    return f"CAST(get_byte(sha256(convert_to({id_}, 'UTF8')), 0) AS smallint)"
+
+
+def due_slots(connection: Connection, now: datetime) -> list[int]:
+    """The slots to be counted, in order; none while it is not known when the first listen was."""
+    first = connection.scalar(text("SELECT min(slot) FROM insights.slots"))
+    if first is None:
+        return []
+    built = set(connection.scalars(text("SELECT slot FROM insights.prefixes")))
+    return [slot for slot in _kept(now) if slot > first and slot not in built]
+
+
+def _kept(now: datetime) -> list[int]:
+    # Some listens come hours late: what they change had better not be counted yet.
+    last = naive(now) - DAY
+    months = range(last.year * 12 + last.month - MONTHS, last.year * 12 + last.month)
+    return [number_of_slot(datetime(month // 12, month % 12 + 1, 1)) for month in months]  # noqa: DTZ001
+
+
+def count_prefixes(connection: Connection, due: list[int], now: datetime) -> None:
+    """Count the listens before some slots, in the transaction that is open, in which `fold` has emptied the logs.
+
+    In order, each by the one before it, if that is counted.
+    """
+    stale = "DELETE FROM insights.prefixes WHERE slot <> ALL(:kept)"
+    connection.execute(text(stale), {"kept": _kept(now)})
+    connection.execute(text(REGISTER))
+    connection.exec_driver_sql(TUNING)
+    for slot in due:
+        before = text("SELECT max(slot) FROM insights.prefixes WHERE slot < :slot")
+        previous = connection.scalar(before, {"slot": slot})
+        connection.execute(text("INSERT INTO insights.prefixes (slot) VALUES (:slot)"), {"slot": slot})
+        connection.execute(text(_count(previous, slot)))
+
+
+def forget_changed(connection: Connection, *, catalogue: bool) -> None:
+    """Forget the sums that the logs' changes are about, in the transaction that is open: before `firsts` are folded."""
+    connection.execute(text(FORGETS))
+    connection.execute(text(FORGET_LATER_THAN_LISTENS))
+    if catalogue:
+        connection.execute(text(FORGET_LATER_THAN_CHANGED_TRACKS))
+        connection.execute(text(SET_DURATIONS))
+
+
+# Else a trigger of the logs forgets all sums when the changes leave: so would a fold that knows nothing of them.
+FORGETS = "SET LOCAL songswap_insights.forgets_prefix_sums = 'on'"
+
+FORGET_LATER_THAN_LISTENS = f"""
+    DELETE FROM insights.prefixes WHERE {_start("slot")} > (SELECT min(played_at) FROM insights.listen_changes)
+"""
+
+# A track is in no sum before its first listen.
+FORGET_LATER_THAN_CHANGED_TRACKS = f"""
+    WITH {", ".join(catalogue_changes(with_tracks=True))}
+    DELETE FROM insights.prefixes WHERE NOT (SELECT firsts_built FROM insights.state) OR {_start("slot")} > (
+        SELECT min(f.played_at) FROM changed_tracks c JOIN insights.firsts f ON f.kind = {Kind.TRACK:d}
+            AND f.id = c.track_id
+    )
+"""
+
+SET_DURATIONS = f"""
+    UPDATE insights.id_blocks b SET durations_ms = (
+        SELECT array_agg(coalesce(t.duration_ms, 0) ORDER BY u.place)
+        FROM unnest(b.ids) WITH ORDINALITY AS u (id, place) LEFT JOIN "Tracks" t ON t.id = u.id
+    )
+    WHERE b.kind = {Kind.TRACK:d} AND b.block IN (SELECT {_block("track_id")} FROM insights.duration_changes)
+"""
+
+# All that a listen may count for, and is in no block yet.
+REGISTER = f"""
+    WITH asked_for AS (
+        SELECT {Kind.TRACK:d} AS kind, id FROM "Tracks"
+        UNION ALL SELECT DISTINCT {Kind.ARTIST:d}, artist_id FROM "ArtistTracks"
+        UNION ALL SELECT DISTINCT {Kind.PRIMARY_ARTIST:d}, artist_id FROM "ArtistTracks" WHERE is_primary
+        UNION ALL SELECT DISTINCT {Kind.GENRE:d}, genre FROM "ArtistGenres"
+        UNION ALL SELECT {Kind.LISTENER:d}, {listener_id("id")} FROM "Users"
+    ), new AS (
+        SELECT kind, CAST(id AS text) AS id FROM asked_for EXCEPT SELECT kind, unnest(ids) FROM insights.id_blocks
+    )
+    INSERT INTO insights.id_blocks AS b (kind, block, ids, durations_ms)
+    SELECT n.kind, {_block("n.id")}, array_agg(n.id ORDER BY n.id),
+        CASE WHEN n.kind = {Kind.TRACK:d} THEN array_agg(coalesce(t.duration_ms, 0) ORDER BY n.id) END
+    FROM new n LEFT JOIN "Tracks" t ON n.kind = {Kind.TRACK:d} AND t.id = n.id
+    GROUP BY 1, 2
+    ON CONFLICT (kind, block) DO UPDATE
+    SET ids = b.ids || excluded.ids, durations_ms = b.durations_ms || excluded.durations_ms
+"""
+
+
+def _count(previous: int | None, slot: int) -> str:
+    """Count the listens before a slot: those before a `previous` one, which is counted, and those since."""
+    span = Span(None if previous is None else start_of_slot(previous), start_of_slot(slot))
+    return f"""
+        WITH {counted(listens_in(span))}
+        INSERT INTO insights.prefix_sums (slot, kind, block, plays, listen_time_ms)
+        SELECT {slot}, b.kind, b.block,
+            array_agg(CAST(coalesce(u.plays, 0) + coalesce(c.plays, 0) AS integer) ORDER BY u.place),
+            CASE WHEN b.kind <> {Kind.TRACK:d} THEN array_agg(
+                CAST(coalesce(u.listen_time_ms, 0) + coalesce(c.listen_time_ms, 0) AS bigint) ORDER BY u.place
+            ) END
+        FROM insights.id_blocks b
+        LEFT JOIN insights.prefix_sums s
+            ON s.slot = {"NULL" if previous is None else previous} AND s.kind = b.kind AND s.block = b.block
+        CROSS JOIN LATERAL ROWS FROM (unnest(b.ids), unnest(s.plays), unnest(s.listen_time_ms))
+            WITH ORDINALITY AS u (id, plays, listen_time_ms, place)
+        LEFT JOIN counted c ON c.kind = b.kind AND c.id = u.id
+        GROUP BY b.kind, b.block
+    """
+
+
+def difference(span: Span, kind: Kind | None = None) -> str:
+    """`kind`, `id`, `plays` and `listen_time_ms` of the listens between two instants that have sums, as SQL.
+
+    Of one kind, or of all.
+    """
+    starts = "NULL" if span.starts is None else number_of_slot(span.starts)
+    ends = "NULL" if span.ends is None else number_of_slot(span.ends)
+    return f"""
+        SELECT id, plays, CASE WHEN kind = {Kind.TRACK:d} THEN plays * CAST(duration_ms AS bigint)
+            ELSE later_time - coalesce(earlier_time, 0) END AS listen_time_ms, kind
+        FROM (
+            SELECT kind, id, duration_ms, later_plays - coalesce(earlier_plays, 0) AS plays, later_time, earlier_time
+            FROM (
+                SELECT b.kind, unnest(b.ids) AS id, unnest(b.durations_ms) AS duration_ms,
+                    unnest(l.plays) AS later_plays, unnest(l.listen_time_ms) AS later_time,
+                    unnest(e.plays) AS earlier_plays, unnest(e.listen_time_ms) AS earlier_time
+                FROM insights.prefix_sums l JOIN insights.id_blocks b ON b.kind = l.kind AND b.block = l.block
+                LEFT JOIN insights.prefix_sums e ON e.slot = {starts} AND e.kind = l.kind AND e.block = l.block
+                WHERE l.slot = {ends} {"" if kind is None else f"AND l.kind = {kind:d}"}
+            ) sums
+        ) differences
+        WHERE plays <> 0
+    """
+
+
+def plays_before(span: Span) -> str:
+    """What `ranking_changes` has to know of the listens between two instants that have sums."""
+    return (
+        f"SELECT w.id AS window_id, d.id AS track_id, d.plays FROM windows w, ({difference(span, Kind.TRACK)}) d"
+        " WHERE d.id IN (SELECT track_id FROM changed_tracks)"
+    )

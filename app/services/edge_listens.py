@@ -1,0 +1,62 @@
+"""The listens by which a window differs from one that is counted."""
+
+from collections.abc import Sequence
+from functools import cached_property, reduce
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, func, literal, select, union_all
+
+from app.audience import EVERYONE
+from app.models.history import History
+from app.rollups.spans import Edge, Span
+from app.services.listens import Listens
+from app.services.relations import Relation
+from app.timezones import timezone
+from app.windows import Window
+
+
+class EdgeListens(Listens):
+    """Everyone's listens at the edges of a window: those that it has more count 1, and those that it has less, -1."""
+
+    def __init__(self, edges: Sequence[Edge], name: str) -> None:
+        super().__init__(EVERYONE, Window.all_time(timezone("UTC")), name=name)
+        self._edges = edges
+
+    @cached_property
+    def plays(self) -> CTE:
+        # Joined rather than added up: the planner knows how many tracks an edge has, and not how many a union has. And
+        # as it is: what is looked up for the tracks is not looked up by several processes, of which each counts them.
+        counted: list[FromClause] = [self._plays(edge).subquery() for edge in self._edges]
+        return select(*reduce(_joined, counted).c).cte(self.name + "plays").prefix_with("MATERIALIZED")
+
+    def _plays(self, edge: Edge) -> Select[Any]:
+        plays: Any = edge.sign * func.count()
+        return select(History.track_id, plays.label("plays")).where(*_within(edge.span)).group_by(History.track_id)
+
+    @cached_property
+    def by_listener(self) -> Relation:
+        parts = union_all(
+            *(
+                select(History.user_id.label("id"), History.track_id, literal(edge.sign).label("plays")).where(
+                    *_within(edge.span)
+                )
+                for edge in self._edges
+            )
+        )
+        return Relation(parts.subquery(), self.name + "by_listener", one_by_one=False)
+
+
+def _joined(one: FromClause, other: FromClause) -> FromClause:
+    track_id = func.coalesce(one.c.track_id, other.c.track_id).label("track_id")
+    plays = (func.coalesce(one.c.plays, 0) + func.coalesce(other.c.plays, 0)).label("plays")
+    both = one.join(other, one.c.track_id == other.c.track_id, full=True)
+    return select(track_id, plays).select_from(both).subquery()
+
+
+def _within(span: Span) -> list[ColumnElement[bool]]:
+    conditions = []
+    if span.starts is not None:
+        conditions.append(History.played_at >= span.starts)
+    if span.ends is not None:
+        conditions.append(History.played_at < span.ends)
+    return conditions

@@ -1,0 +1,54 @@
+"""What is to be added to what is counted of everyone's listens, so that it is what the live tables say."""
+
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, String, cast, select, text
+
+from app.models.rollups import Kind
+from app.rollups.changes import ONE_WINDOW, RANKED_BEFORE, ranking_changes
+from app.rollups.prefix_sums import plays_before
+from app.rollups.spans import Base
+from app.rollups.state import Rollups
+from app.services.edge_listens import EdgeListens
+from app.services.relations import Relation, TimedRelation
+
+
+def changes_of(kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool) -> list[Relation]:
+    """What is to be added to what is counted of a base: what lies at its edges, and changes that wait."""
+    changes: list[Relation] = []
+    if base.edges:
+        changes.append(getattr(EdgeListens(base.edges, name + "_edge_"), f"by_{kind.name.lower()}"))
+    if rollups.changed:
+        changes.append(Waiting(kind, base, name + "_waiting", catalogue=rollups.catalogue_changed, is_open=is_open))
+    return changes
+
+
+def public(kind: Kind, id_: ColumnElement[str]) -> ColumnElement[Any]:
+    """An id of the rollups as the platform knows it."""
+    return cast(id_, Integer).label("id") if kind is Kind.LISTENER else id_
+
+
+class Waiting(TimedRelation):
+    """What the changes that wait to be folded in make of a base."""
+
+    def __init__(self, kind: Kind, base: Base, name: str, *, catalogue: bool, is_open: bool) -> None:
+        super().__init__(name)
+        self._kind = kind
+        self._base = base
+        self._catalogue = catalogue
+        self._is_open = is_open
+
+    @cached_property
+    def times(self) -> CTE:
+        kind, base = self._kind, self._base
+        mark = "window_" if self._is_open else f"{self.name}_"
+        before = RANKED_BEFORE if base.window_id is not None else plays_before(base.span)
+        windows = ONE_WINDOW.format(name=mark)
+        changes = text(ranking_changes(windows, [kind], catalogue=self._catalogue, plays_before=before))
+        if not self._is_open:
+            values = {"id": base.window_id or 0, **base.span._asdict()}
+            changes = changes.bindparams(**{mark + key: value for key, value in values.items()})
+        columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
+        rows = changes.columns(**columns).subquery().c
+        return select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(self.name)

@@ -1,0 +1,192 @@
+"""Prefix sums: which months have them, what a change makes of them, and which questions are answered out of them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.orm import Session
+
+from app.audience import EVERYONE
+from app.rollups import prefix_sums
+from app.rollups.folding import fold
+from app.rollups.prefix_sums import count_prefixes, due_slots
+from app.rollups.spans import Base, Edge, Span, base_of
+from app.rollups.verification import differences
+from app.services.relations import CountedRelation
+from app.services.rolled_up_relations import RankedRelation
+from app.services.sources import listens_of
+from app.slots import number_of_slot, start_of_slot
+from app.timezones import timezone
+from app.windows import CUSTOM, Window
+from tests.conftest import NOW
+from tests.factories import Platform
+from tests.rollups.conftest import install, quiet
+from tests.servers import url_of
+
+FIRST = datetime(2025, 3, 14, 15)
+MONTHS = [datetime(2025, month, 1) for month in range(4, 13)] + [datetime(2026, month, 1) for month in range(1, 12)]
+
+
+def fill(platform: Platform) -> None:
+    genres = {"t": ["pop"], "other": ["pop", "rock"]}
+    tracks = [platform.track(id_, primary=[platform.artist(f"by {id_}", genres=genres[id_])]) for id_ in genres]
+    platform.track("new", primary=[platform.artist("unheard", genres=["jazz"])])
+    late = platform.track("late", primary=[platform.artist("by late", genres=["rock"])])
+    for user_id in (1, 2):
+        user = platform.user(user_id)
+        for days in range(0, 600, 10 * user_id):
+            platform.listen(user, tracks[days % 3 % 2], FIRST.replace(tzinfo=UTC) + timedelta(days=days))
+        platform.listen(user, late, datetime(2026, 5, 20, user_id, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[Engine]:
+    """A database with rollups, and listens of twenty months."""
+    for engine in make_database("rollups_prefix_sums", fill):
+        install(engine)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def database_url(engine: Engine) -> str:
+    return url_of(engine)
+
+
+def counted(connection: Connection) -> list[datetime]:
+    """The instants before which all listens are counted."""
+    return [start_of_slot(slot) for slot in connection.scalars(text("SELECT slot FROM insights.prefixes ORDER BY 1"))]
+
+
+def relation(connection: Connection, start: datetime | None, end: datetime | None) -> Any:
+    """Everyone's listens by track."""
+    bounds = (bound and bound.replace(tzinfo=UTC) for bound in (start, end))
+    window = Window(CUSTOM, *bounds, tz=timezone("UTC"))
+    with Session(connection, join_transaction_mode="create_savepoint") as session:
+        return listens_of(session, EVERYONE, window).by_track
+
+
+def test_the_months_since_the_first_listen_are_counted(connection: Connection) -> None:
+    assert counted(connection) == MONTHS
+    assert due_slots(connection, NOW) == []
+
+
+def test_a_month_is_due_when_its_first_day_is_over(connection: Connection) -> None:
+    december = datetime(2026, 12, 1, tzinfo=UTC)
+    assert due_slots(connection, december + timedelta(hours=23)) == []
+    assert due_slots(connection, december + timedelta(hours=24)) == [number_of_slot(december.replace(tzinfo=None))]
+
+
+def test_so_many_months_are_kept(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefix_sums, "MONTHS", 3)
+    later = datetime(2027, 1, 2, tzinfo=UTC)
+    count_prefixes(connection, due_slots(connection, later), later)
+    assert counted(connection) == [datetime(2026, 11, 1), datetime(2026, 12, 1), datetime(2027, 1, 1)]
+    assert list(differences(connection, quiet)) == []
+
+
+def test_a_listen_before_all_others_has_more_months_counted(connection: Connection) -> None:
+    connection.execute(text("INSERT INTO \"History\" VALUES (1, '-infinity', 't'), (1, '1970-01-01', 'other')"))
+    fold(connection)
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    assert len(counted(connection)) == prefix_sums.MONTHS
+    assert list(differences(connection, quiet)) == []
+
+
+ALWAYS, NEVER = datetime(2200, 1, 1), datetime(1900, 1, 1)
+# What is counted up to an instant is left.
+CHANGES = [
+    ("INSERT INTO \"History\" VALUES (1, '2026-11-23 10:00', 't')", ALWAYS),
+    ("INSERT INTO \"History\" VALUES (2, '2026-01-01 00:00', 't')", datetime(2026, 1, 1)),
+    ("INSERT INTO \"History\" VALUES (2, '2025-12-31 23:59:59.999999', 'new')", datetime(2025, 12, 1)),
+    ("INSERT INTO \"History\" VALUES (2, '2001-02-03', 't'), (2, 'infinity', 't')", NEVER),
+    ("DELETE FROM \"History\" WHERE played_at > '2026-02-01'", datetime(2026, 2, 1)),
+    ('DELETE FROM "History"', NEVER),
+    ("UPDATE \"History\" SET track_id = 'new' WHERE user_id = 1", NEVER),
+    ("UPDATE \"History\" SET played_at = played_at + interval '33 days' WHERE track_id = 'late'", datetime(2026, 5, 1)),
+    ('DELETE FROM "Users" WHERE id = 1', NEVER),
+    ("DELETE FROM \"Tracks\" WHERE id = 'late'", datetime(2026, 5, 1)),
+    ("UPDATE \"Tracks\" SET duration_ms = 1 WHERE id = 't'", NEVER),
+    ("UPDATE \"Tracks\" SET duration_ms = 1 WHERE id = 'late'", datetime(2026, 5, 1)),
+    ("UPDATE \"Tracks\" SET duration_ms = 1 WHERE id = 'new'", ALWAYS),
+    ("UPDATE \"Tracks\" SET id = 'renamed' WHERE id = 'late'", datetime(2026, 5, 1)),
+    ("INSERT INTO \"ArtistTracks\" VALUES ('late', 'unheard', true)", datetime(2026, 5, 1)),
+    ("INSERT INTO \"ArtistTracks\" VALUES ('new', 'by t', true)", ALWAYS),
+    ("DELETE FROM \"ArtistTracks\" WHERE track_id = 't'", NEVER),
+    ("INSERT INTO \"ArtistGenres\" VALUES ('by late', 'a genre of its own')", datetime(2026, 5, 1)),
+    ("UPDATE \"ArtistGenres\" SET genre = 'new age' WHERE id = 'unheard'", ALWAYS),
+]
+
+
+@pytest.mark.parametrize(("change", "until"), CHANGES)
+def test_what_is_counted_is_right_while_a_change_waits_then_forgotten_and_counted_anew(
+    change: str, until: datetime, connection: Connection
+) -> None:
+    connection.execute(text(change))
+    assert list(differences(connection, quiet)) == []
+    fold(connection)
+    assert counted(connection) == [month for month in MONTHS if month <= until]
+    assert list(differences(connection, quiet)) == []
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    assert set(counted(connection)) >= {month for month in MONTHS if month <= until}
+    assert list(differences(connection, quiet)) == []
+
+
+@pytest.mark.parametrize("log", ["listen_changes", "credit_changes", "genre_changes", "duration_changes"])
+def test_a_fold_that_knows_nothing_of_them_has_all_forgotten(log: str, connection: Connection) -> None:
+    connection.execute(text(f"DELETE FROM insights.{log}"))
+    assert counted(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "kind"),
+    [
+        (datetime(2025, 5, 3), datetime(2026, 9, 28), CountedRelation),
+        (None, datetime(2026, 6, 3), CountedRelation),
+        (datetime(2025, 6, 3), None, CountedRelation),
+        (datetime(2026, 1, 2), None, RankedRelation),
+        (datetime(2026, 1, 1, 5, 45), datetime(2027, 1, 1, 5, 45), RankedRelation),
+    ],
+)
+def test_which_questions_are_answered_out_of_them(
+    start: datetime | None, end: datetime | None, kind: type, connection: Connection
+) -> None:
+    assert type(relation(connection, start, end)) is kind
+
+
+YEAR = Span(datetime(2025, 1, 1), datetime(2026, 1, 1))
+LISTENED = Span(datetime(2024, 9, 20), datetime(2026, 7, 1))
+PREFIXES = (datetime(2025, 1, 1), datetime(2025, 2, 1), datetime(2026, 1, 1), datetime(2026, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("span", "window_id", "base", "edges"),
+    [
+        (YEAR, 1, YEAR, ()),
+        (Span(datetime(2025, 1, 31), datetime(2026, 2, 3)), None, Span(PREFIXES[1], PREFIXES[3]), (1, 1)),
+        (Span(datetime(2025, 2, 3), datetime(2026, 1, 30)), None, Span(PREFIXES[1], PREFIXES[3]), (-1, -1)),
+        (Span(datetime(2024, 10, 1), datetime(2026, 1, 1)), None, Span(None, PREFIXES[2]), (-1,)),
+        # Not nearer by half.
+        (Span(datetime(2025, 1, 20), datetime(2026, 1, 1)), 1, YEAR, (-1,)),
+        (Span(datetime(2025, 1, 1), datetime(2026, 1, 2)), 1, YEAR, (1,)),
+    ],
+)
+def test_what_a_span_is_made_of(span: Span, window_id: int | None, base: Span, edges: tuple[int, ...]) -> None:
+    found = base_of(span, {1: YEAR}, PREFIXES, LISTENED)
+    assert isinstance(found, Base)
+    assert (found.window_id, found.span) == (window_id, base)
+    assert tuple(edge.sign for edge in found.edges) == edges
+    assert all(isinstance(edge, Edge) for edge in found.edges)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        Span(datetime(2025, 1, 10), datetime(2025, 1, 20)),
+        Span(datetime(2025, 5, 1), datetime(2025, 9, 1)),
+        Span(datetime(2026, 6, 1), None),
+    ],
+)
+def test_a_span_that_is_near_nothing_is_counted_live(span: Span) -> None:
+    assert base_of(span, {1: YEAR}, PREFIXES, LISTENED) is None
