@@ -1,7 +1,7 @@
 """A page's numbers in one call."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -74,13 +74,12 @@ class GlobalSummary(Summary):
 
 
 def overview(listens: Listens, limit: int, **more: Select[Any]) -> Select[Any]:
-    """The totals and distincts, and the heads of the lists by count; and `more`, of one row and one column each.
+    """The numbers of listens and distincts, and the heads of the lists by count; and `more`, of one row and one column.
 
     All in one statement, so that what they share is read once. `read_overview` reads its one row.
     """
     queries = {
         "listens": listens.count(),
-        "listen_time_ms": listens.listen_time(),
         "distinct_tracks": listens.by_track.number,
         "distinct_artists": listens.by_artist.number,
         "distinct_primary_artists": listens.by_primary_artist.number,
@@ -92,12 +91,11 @@ def overview(listens: Listens, limit: int, **more: Select[Any]) -> Select[Any]:
     return side_by_side(queries | more)
 
 
-def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, dict[Any, Place]]]:
-    """The totals and distincts by their names in `Totals`, the results of `more`, and the heads of the lists."""
+def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, dict[Any, Place]]]:
+    """The numbers, and the results of `more`, by their names; and the heads of the lists by theirs."""
     found = dict(row._mapping)
     heads = {name: first_places(found.pop(name), found["listens"]) for name in ("tracks", "primary_artists", "genres")}
-    totals = {field.name: found.pop(field.name) for field in fields(Totals)}
-    return totals, found, heads
+    return found, heads
 
 
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
@@ -112,7 +110,7 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),
-        **_summary(session, listens, run(session, _summary_query, listens).one())[0],
+        **_summary(session, listens, run(session, _summary_query, listens).one()),
     )
 
 
@@ -120,27 +118,28 @@ def global_summary(session: Session, audience: Audience, window: Window) -> Glob
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
     listens = listens_of(session, audience, window)
     found = session.execute(_summary_query(listens, of_everyone=True)).one()
-    summary, more = _summary(session, listens, found)
-    top = named_listeners(session, first_places(more.pop("listener"), summary["listens"]))
-    return GlobalSummary(top_listener=_first(top), **more, **summary)
+    summary = _summary(session, listens, found)
+    top = named_listeners(session, first_places(summary.pop("listener"), summary["listens"]))
+    return GlobalSummary(top_listener=_first(top), **summary)
 
 
-def _summary(session: Session, listens: Listens, row: Row[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What all summaries have, by its name in `Summary`, and what that of everyone has besides."""
-    totals, found, heads = read_overview(row)
-    summary = totals | {
+def _summary(session: Session, listens: Listens, row: Row[Any]) -> dict[str, Any]:
+    """What all summaries have, by its name in `Summary`, and what else was found."""
+    found, heads = read_overview(row)
+    return found | {
         "window": listens.window,
-        "first_listen_at": found.pop("first_listen_at"),
-        "last_listen_at": found.pop("last_listen_at"),
         "top_track": _first(named_tracks(session, heads["tracks"])),
         "top_primary_artist": _first(named_artists(session, heads["primary_artists"])),
         "top_genre": _first(named_genres(heads["genres"])),
     }
-    return summary, found
 
 
 def _summary_query(listens: Listens, *, of_everyone: bool = False) -> Select[Any]:
-    more: dict[str, Select[Any]] = {"first_listen_at": listens.first(), "last_listen_at": listens.last()}
+    more: dict[str, Select[Any]] = {
+        "listen_time_ms": listens.listen_time(),
+        "first_listen_at": listens.first(),
+        "last_listen_at": listens.last(),
+    }
     if of_everyone:
         more |= {
             "active_days": number_of(listens.days),

@@ -77,7 +77,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
     (user_id,) = audience.user_ids or ()
     listens = listens_of(session, audience, window)
-    totals, found, heads = read_overview(run(session, _query, listens).one())
+    found, heads = read_overview(run(session, _query, listens).one())
     days, hours = _days_and_hours(session, listens)
     by_day = {row.day: row.plays for row in days}
     months = _months(days)
@@ -95,8 +95,8 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
         busiest_hour=_top({row.hour: row.plays for row in hours}),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=_percentile(session, window, totals["listens"]),
-        **totals,
+        percentile=_percentile(session, window, found["listens"]),
+        listen_time_ms=sum(month.listen_time_ms for month in months),
         **found,
     )
 
