@@ -68,6 +68,7 @@ def forget_changed(connection: Connection, *, catalogue: bool) -> None:
     """Forget the sums that the logs' changes are about, in the transaction that is open: before `firsts` are folded."""
     connection.execute(text(FORGETS))
     connection.execute(text(FORGET_LATER_THAN_LISTENS))
+    connection.execute(text(BLANK_GONE_LISTENERS))
     if catalogue:
         connection.execute(text(FORGET_LATER_THAN_CHANGED_TRACKS))
         connection.execute(text(SET_DURATIONS))
@@ -78,6 +79,19 @@ FORGETS = "SET LOCAL songswap_insights.forgets_prefix_sums = 'on'"
 
 FORGET_LATER_THAN_LISTENS = f"""
     DELETE FROM insights.prefixes WHERE {_start("slot")} > (SELECT min(played_at) FROM insights.listen_changes)
+"""
+
+# Nothing is to be left of a person who has been deleted; the places of the others stay as they are.
+BLANK_GONE_LISTENERS = f"""
+    WITH gone AS MATERIALIZED (
+        SELECT DISTINCT {listener_id("user_id")} AS id FROM insights.listen_changes c
+        WHERE NOT EXISTS (SELECT FROM "Users" u WHERE u.id = c.user_id)
+    )
+    UPDATE insights.id_blocks b SET ids = ARRAY(
+        SELECT CASE WHEN g.id IS NULL THEN u.id ELSE '' END
+        FROM unnest(b.ids) WITH ORDINALITY AS u (id, place) LEFT JOIN gone g ON g.id = u.id ORDER BY u.place
+    )
+    WHERE b.kind = {Kind.LISTENER:d} AND b.block IN (SELECT {_block("id")} FROM gone)
 """
 
 # A track is in no sum before its first listen.
@@ -104,7 +118,8 @@ REGISTER = f"""
         UNION ALL SELECT DISTINCT {Kind.ARTIST:d}, artist_id FROM "ArtistTracks"
         UNION ALL SELECT DISTINCT {Kind.PRIMARY_ARTIST:d}, artist_id FROM "ArtistTracks" WHERE is_primary
         UNION ALL SELECT DISTINCT {Kind.GENRE:d}, genre FROM "ArtistGenres"
-        UNION ALL SELECT {Kind.LISTENER:d}, {listener_id("id")} FROM "Users"
+        UNION ALL SELECT {Kind.LISTENER:d}, {listener_id("id")} FROM "Users" u
+        WHERE EXISTS (SELECT FROM "History" h WHERE h.user_id = u.id)
     ), new AS (
         SELECT kind, CAST(id AS text) AS id FROM asked_for EXCEPT SELECT kind, unnest(ids) FROM insights.id_blocks
     )

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE
+from app.models.rollups import Kind
 from app.rollups import prefix_sums
 from app.rollups.folding import fold
 from app.rollups.prefix_sums import count_prefixes, due_slots
@@ -76,6 +77,16 @@ def test_a_month_is_due_when_its_first_day_is_over(connection: Connection) -> No
     december = datetime(2026, 12, 1, tzinfo=UTC)
     assert due_slots(connection, december + timedelta(hours=23)) == []
     assert due_slots(connection, december + timedelta(hours=24)) == [number_of_slot(december.replace(tzinfo=None))]
+
+
+def test_nothing_is_left_of_a_person_who_is_deleted(connection: Connection) -> None:
+    ids = text(f"SELECT id FROM insights.id_blocks, unnest(ids) AS id WHERE kind = {Kind.LISTENER:d} ORDER BY id")
+    assert connection.scalars(ids).all() == ["0000000001", "0000000002"]
+    connection.execute(text('DELETE FROM "Users" WHERE id = 1'))
+    fold(connection)
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    assert connection.scalars(ids).all() == ["", "0000000002"]
+    assert list(differences(connection, quiet)) == []
 
 
 def test_so_many_months_are_kept(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
