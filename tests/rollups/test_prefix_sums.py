@@ -1,19 +1,22 @@
 """Prefix sums: which months have them, what a change makes of them, and which questions are answered out of them."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE
 from app.models.rollups import Kind
-from app.rollups import prefix_sums
+from app.rollups import prefix_sums, upkeep
 from app.rollups.folding import fold
 from app.rollups.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import Base, Edge, Span, base_of
+from app.rollups.upkeep import Upkeep
 from app.rollups.verification import differences
 from app.services.relations import CountedRelation
 from app.services.rolled_up_relations import RankedRelation
@@ -148,6 +151,23 @@ def test_what_is_counted_is_right_while_a_change_waits_then_forgotten_and_counte
 def test_a_fold_that_knows_nothing_of_them_has_all_forgotten(log: str, connection: Connection) -> None:
     connection.execute(text(f"DELETE FROM insights.{log}"))
     assert counted(connection) == []
+
+
+def test_while_old_listens_come_the_months_are_not_counted_each_time(
+    make_database: Callable[..., Iterator[Engine]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "REST", 1000)
+    app = Flask(__name__)
+    app.config["CLOCK"] = lambda: NOW
+    for engine in make_database("rollups_rest", fill):
+        install(engine)
+        one, other = (Upkeep(app, threading.Event(), threading.Event()) for _ in range(2))
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for number, (process, months) in enumerate([(one, MONTHS), (one, []), (other, MONTHS)]):
+                old = "INSERT INTO \"History\" VALUES (1, timestamp '2025-03-20' + :number * interval '1 s', 't')"
+                connection.execute(text(old), {"number": number})
+                process.look(connection)
+                assert counted(connection) == months
 
 
 @pytest.mark.parametrize(
