@@ -1,6 +1,7 @@
 """The listens by which a window differs from one that is counted."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property, reduce
 from typing import Any
 
@@ -11,8 +12,11 @@ from app.models.history import History
 from app.rollups.spans import Edge, Span
 from app.services.listens import Listens
 from app.services.relations import Relation
-from app.timezones import timezone
+from app.timezones import DAY, timezone
 from app.windows import Window
+
+# Up to this long, what is looked up for the listens at an edge is looked up value by value.
+SHORT = DAY
 
 
 class EdgeListens(Listens):
@@ -21,6 +25,11 @@ class EdgeListens(Listens):
     def __init__(self, edges: Sequence[Edge], name: str) -> None:
         super().__init__(EVERYONE, Window.all_time(timezone("UTC")), name=name)
         self._edges = edges
+
+    @property
+    def one_by_one(self) -> bool:
+        """The edges of another time zone are short, and the planner would read the whole catalogue for them."""
+        return all(_length(edge.span) <= SHORT for edge in self._edges)
 
     @cached_property
     def plays(self) -> CTE:
@@ -43,7 +52,7 @@ class EdgeListens(Listens):
                 for edge in self._edges
             )
         )
-        return Relation(parts.subquery(), self.name + "by_listener", one_by_one=False)
+        return Relation(parts.subquery(), self.name + "by_listener", one_by_one=self.one_by_one)
 
 
 def _joined(one: FromClause, other: FromClause) -> FromClause:
@@ -51,6 +60,10 @@ def _joined(one: FromClause, other: FromClause) -> FromClause:
     plays = (func.coalesce(one.c.plays, 0) + func.coalesce(other.c.plays, 0)).label("plays")
     both = one.join(other, one.c.track_id == other.c.track_id, full=True)
     return select(track_id, plays).select_from(both).subquery()
+
+
+def _length(span: Span) -> timedelta:
+    return span.ends - span.starts if span.starts and span.ends else timedelta.max
 
 
 def _within(span: Span) -> list[ColumnElement[bool]]:

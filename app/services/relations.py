@@ -67,7 +67,12 @@ class Relation:
 
     def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
         """`id`, `plays` and `rank` of those of the given ids that have listens."""
-        ranked = self._ranked(by)
+        measured = self._measured(by)
+        rows = measured.table
+        # Ranks hang on no row that has less than the least of these.
+        least = select(func.min(measured)).where(among(rows.c.id, ids)).scalar_subquery()
+        rank = func.rank().over(order_by=measured.desc()).label("rank")
+        ranked = select(rows, rank).where(measured >= least).cte(self.name + "_ranked")
         return select(ranked.c.id, ranked.c.plays, ranked.c.rank).where(among(ranked.c.id, ids))
 
     @property
@@ -82,11 +87,6 @@ class Relation:
     def number_with(self, plays: ColumnElement[int]) -> Select[int]:
         """The number of ids with at least so many listens: one row, one column."""
         return select(func.count()).select_from(self.counts).where(self.counts.c.plays >= plays)
-
-    def _ranked(self, by: SortBy) -> CTE:
-        measured = self._measured(by)
-        rank = func.rank().over(order_by=measured.desc()).label("rank")
-        return select(measured.table, rank).cte(self.name + "_ranked")
 
     def _measured(self, by: SortBy) -> Any:
         return self.counts.c.plays if by is SortBy.COUNT else self.times.c.listen_time_ms
