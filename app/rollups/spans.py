@@ -64,7 +64,7 @@ def kept(now: datetime) -> set[Span]:
 def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime], listened: Span) -> Base | None:
     """What is counted that is nearest to a span: a window, or a difference of two prefix sums; None where none is near.
 
-    Near is one whose edges are together at most a sixth of the span: beyond that, to count the span itself is as
+    Near is one whose edges are together at most a quarter of the span: beyond that, to count the span itself is as
     quick. A difference takes longer to be read than a window: it has to have less than half the edges. Of a span or an
     edge only what lies in the span `listened` counts, from the first listen to the end of today: there is hardly a
     listen beyond.
@@ -89,7 +89,7 @@ def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime
     nearest = min(bases, key=cost, default=None)
     if nearest is None or not nearest.edges:
         return nearest
-    return nearest if distance(nearest) <= length(span) / 6 else None
+    return nearest if distance(nearest) <= length(span) / 4 else None
 
 
 def _difference(span: Span, prefixes: Sequence[datetime], first: datetime | None) -> Span | None:
