@@ -81,15 +81,16 @@ def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime
     def cost(base: Base) -> tuple[timedelta, int]:
         return distance(base) * (2 if base.window_id is None else 1), len(base.edges)
 
+    for id_, own in windows.items():
+        if own == span:
+            return Base(id_, own, ())
     counted: list[tuple[int | None, Span]] = list(windows.items())
     if difference := _difference(span, prefixes, listened.starts):
         counted.append((None, difference))
     bases = [Base(id_, own, edges) for id_, own in counted if (edges := _edges(span, own)) is not None]
     # Of equals the windows: they come first.
     nearest = min(bases, key=cost, default=None)
-    if nearest is None or not nearest.edges:
-        return nearest
-    return nearest if distance(nearest) <= length(span) / 4 else None
+    return nearest if nearest and distance(nearest) <= length(span) / 4 else None
 
 
 def _difference(span: Span, prefixes: Sequence[datetime], first: datetime | None) -> Span | None:

@@ -14,7 +14,7 @@ from app.ranking import Page
 from app.rollups.changes import first_changes
 from app.rollups.spans import Span
 from app.services import catalogue
-from app.services.expressions import byte_order, looked_up
+from app.services.expressions import between, byte_order, looked_up
 from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
@@ -141,11 +141,7 @@ class RolledUpNew(New):
         ).cte(name)
 
     def _in_window(self, query: Select[Any], first: ColumnElement[datetime]) -> Select[Any]:
-        if self._span.starts is not None:
-            query = query.where(first >= self._span.starts)
-        if self._span.ends is not None:
-            query = query.where(first < self._span.ends)
-        return query
+        return query.where(*between(first, *self._span))
 
 
 def new_in(session: Session, audience: Audience, window: Window) -> New:

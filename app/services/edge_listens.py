@@ -5,11 +5,12 @@ from datetime import timedelta
 from functools import cached_property, reduce
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, func, literal, select, union_all
+from sqlalchemy import CTE, FromClause, Select, func, literal, select, union_all
 
 from app.audience import EVERYONE
 from app.models.history import History
 from app.rollups.spans import Edge, Span
+from app.services.expressions import between
 from app.services.listens import Listens
 from app.services.relations import Relation
 from app.timezones import DAY, timezone
@@ -40,14 +41,18 @@ class EdgeListens(Listens):
 
     def _plays(self, edge: Edge) -> Select[Any]:
         plays: Any = edge.sign * func.count()
-        return select(History.track_id, plays.label("plays")).where(*_within(edge.span)).group_by(History.track_id)
+        return (
+            select(History.track_id, plays.label("plays"))
+            .where(*between(History.played_at, *edge.span))
+            .group_by(History.track_id)
+        )
 
     @cached_property
     def by_listener(self) -> Relation:
         parts = union_all(
             *(
                 select(History.user_id.label("id"), History.track_id, literal(edge.sign).label("plays")).where(
-                    *_within(edge.span)
+                    *between(History.played_at, *edge.span)
                 )
                 for edge in self._edges
             )
@@ -64,12 +69,3 @@ def _joined(one: FromClause, other: FromClause) -> FromClause:
 
 def _length(span: Span) -> timedelta:
     return span.ends - span.starts if span.starts and span.ends else timedelta.max
-
-
-def _within(span: Span) -> list[ColumnElement[bool]]:
-    conditions = []
-    if span.starts is not None:
-        conditions.append(History.played_at >= span.starts)
-    if span.ends is not None:
-        conditions.append(History.played_at < span.ends)
-    return conditions

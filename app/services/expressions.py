@@ -27,6 +27,16 @@ def aware(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC)
 
 
+def between(instant: Any, starts: datetime | None, ends: datetime | None) -> list[ColumnElement[bool]]:
+    """Whether an instant lies in a half-open span; None is an open end."""
+    conditions: list[ColumnElement[bool]] = []
+    if starts is not None:
+        conditions.append(instant >= starts)
+    if ends is not None:
+        conditions.append(instant < ends)
+    return conditions
+
+
 def byte_order(column: SQLColumnExpression[str]) -> ColumnElement[str]:
     """Text compared byte by byte, whatever the database's own collation."""
     return column.collate("C")

@@ -26,7 +26,7 @@ from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
 from app.rollups.changes import SLOT as SLOT_OF
 from app.rollups.spans import Span
-from app.services.expressions import element, looked_up, naive, total
+from app.services.expressions import between, element, looked_up, naive, total
 from app.services.listens import Listens
 from app.slots import EPOCH, SLOT, number_of_slot, start_of_slot
 from app.timezones import DAY
@@ -133,10 +133,7 @@ class SlottedListens(Listens, ABC):
         duration = cast(tracks.c.duration_ms, BigInteger).label("listen_time_ms")
         columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]
         listens = select(*columns).join_from(History, tracks, is_same)
-        if span.starts is not None:
-            listens = listens.where(History.played_at >= span.starts)
-        if span.ends is not None:
-            listens = listens.where(History.played_at < span.ends)
+        listens = listens.where(*between(History.played_at, *span))
         return listens.where(*Listens(self.audience, Window.all_time(self.window.tz)).conditions)
 
 
