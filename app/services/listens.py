@@ -185,13 +185,13 @@ class Listens:
     def by_artist(self) -> Relation:
         """The listens by credited artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).subquery()
-        return Relation(parts, self.name + "by_artist", one_by_one=self.one_by_one)
+        return Relation(parts, self.name + "by_artist", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_primary_artist(self) -> Relation:
         """The listens by primary artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).where(self.credits.c.is_primary).subquery()
-        return Relation(parts, self.name + "by_primary_artist", one_by_one=self.one_by_one)
+        return Relation(parts, self.name + "by_primary_artist", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_genre(self) -> Relation:
@@ -204,7 +204,7 @@ class Listens:
             .where(self.credits.c.is_primary)
             .cte(self.name + "genres")
         )
-        return Relation(parts, self.name + "by_genre", one_by_one=self.one_by_one)
+        return Relation(parts, self.name + "by_genre", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_listener(self) -> Relation:

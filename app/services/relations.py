@@ -21,14 +21,24 @@ class Relation:
 
     `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows, unless
     it `is_unique`. Summing up listen times wants the catalogue's durations, and so a look at every track: what needs
-    only counts, or the times of a few ids, asks for no more.
+    only counts, or the times of a few ids, asks for no more. `by_track` are the same listens by track, where each track
+    has all of them in each of its rows: it is looked up once then.
     """
 
-    def __init__(self, parts: FromClause, name: str, *, one_by_one: bool, is_unique: bool = False) -> None:
+    def __init__(
+        self,
+        parts: FromClause,
+        name: str,
+        *,
+        one_by_one: bool,
+        is_unique: bool = False,
+        by_track: "Relation | None" = None,
+    ) -> None:
         self.parts = parts
         self.name = name
         self._one_by_one = one_by_one
         self._is_unique = is_unique
+        self._by_track = by_track
 
     @cached_property
     def counts(self) -> CTE:
@@ -93,13 +103,16 @@ class Relation:
 
     def _times(self) -> Select[Any]:
         parts = self.parts.c
-        tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
-        if self._is_unique:
+        if self._by_track is not None:
+            tracks: Any = self._by_track.times
+            is_same, time = tracks.c.id == parts.track_id, tracks.c.listen_time_ms
+        else:
+            tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
             time = cast(tracks.c.duration_ms, BigInteger) * parts.plays
+        if self._is_unique:
             return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self.parts, tracks, is_same)
-        times = total(parts.plays * tracks.c.duration_ms)
         return (
-            select(parts.id, total(parts.plays).label("plays"), times.label("listen_time_ms"))
+            select(parts.id, total(parts.plays).label("plays"), total(time).label("listen_time_ms"))
             .join_from(self.parts, tracks, is_same)
             .group_by(parts.id)
         )
