@@ -55,8 +55,9 @@ def count_prefixes(connection: Connection, due: list[int], now: datetime) -> Non
     """
     stale = "DELETE FROM insights.prefixes WHERE slot <> ALL(:kept)"
     connection.execute(text(stale), {"kept": _kept(now)})
-    connection.execute(text(REGISTER))
     connection.exec_driver_sql(TUNING)
+    for statement in (FORGET_UNUSED_IDS, _blank(GONE_LISTENERS), REGISTER, SET_DURATIONS):
+        connection.execute(text(statement))
     for slot in due:
         before = text("SELECT max(slot) FROM insights.prefixes WHERE slot < :slot")
         previous = connection.scalar(before, {"slot": slot})
@@ -68,30 +69,47 @@ def forget_changed(connection: Connection, *, catalogue: bool) -> None:
     """Forget the sums that the logs' changes are about, in the transaction that is open: before `firsts` are folded."""
     connection.execute(text(FORGETS))
     connection.execute(text(FORGET_LATER_THAN_LISTENS))
-    connection.execute(text(BLANK_GONE_LISTENERS))
+    connection.execute(text(_blank(DELETED_LISTENERS)))
     if catalogue:
         connection.execute(text(FORGET_LATER_THAN_CHANGED_TRACKS))
-        connection.execute(text(SET_DURATIONS))
 
 
 # Else a trigger of the logs forgets all sums when the changes leave: so would a fold that knows nothing of them.
 FORGETS = "SET LOCAL songswap_insights.forgets_prefix_sums = 'on'"
 
+# A listen that went and came back, or the other way round, changes nothing.
 FORGET_LATER_THAN_LISTENS = f"""
-    DELETE FROM insights.prefixes WHERE {_start("slot")} > (SELECT min(played_at) FROM insights.listen_changes)
+    DELETE FROM insights.prefixes WHERE {_start("slot")} > (
+        SELECT min(played_at) FROM (
+            SELECT played_at FROM insights.listen_changes
+            WHERE played_at < (SELECT max({_start("slot")}) FROM insights.prefixes)
+            GROUP BY user_id, played_at, track_id HAVING sum(change) <> 0
+        ) net_changes
+    )
 """
 
-# Nothing is to be left of a person who has been deleted; the places of the others stay as they are.
-BLANK_GONE_LISTENERS = f"""
-    WITH gone AS MATERIALIZED (
-        SELECT DISTINCT {listener_id("user_id")} AS id FROM insights.listen_changes c
-        WHERE NOT EXISTS (SELECT FROM "Users" u WHERE u.id = c.user_id)
-    )
-    UPDATE insights.id_blocks b SET ids = ARRAY(
-        SELECT CASE WHEN g.id IS NULL THEN u.id ELSE '' END
-        FROM unnest(b.ids) WITH ORDINALITY AS u (id, place) LEFT JOIN gone g ON g.id = u.id ORDER BY u.place
-    )
-    WHERE b.kind = {Kind.LISTENER:d} AND b.block IN (SELECT {_block("id")} FROM gone)
+
+def _blank(gone: str) -> str:
+    """Blank the ids of listeners: nothing is to be left of a person; the places of the others stay as they are."""
+    return f"""
+        WITH gone AS MATERIALIZED ({gone})
+        UPDATE insights.id_blocks b SET ids = ARRAY(
+            SELECT CASE WHEN g.id IS NULL THEN u.id ELSE '' END
+            FROM unnest(b.ids) WITH ORDINALITY AS u (id, place) LEFT JOIN gone g ON g.id = u.id ORDER BY u.place
+        )
+        WHERE b.kind = {Kind.LISTENER:d} AND b.block IN (SELECT {_block("id")} FROM gone)
+    """
+
+
+# Who is deleted, with the listens that there were.
+DELETED_LISTENERS = f"""
+    SELECT DISTINCT {listener_id("user_id")} AS id FROM insights.listen_changes c
+    WHERE NOT EXISTS (SELECT FROM "Users" u WHERE u.id = c.user_id)
+"""
+# And who had none any more, or was deleted while a process knew nothing of the sums.
+GONE_LISTENERS = f"""
+    SELECT id FROM insights.id_blocks b, unnest(b.ids) AS id WHERE b.kind = {Kind.LISTENER:d} AND id <> ''
+    EXCEPT SELECT {listener_id("id")} FROM "Users"
 """
 
 # A track is in no sum before its first listen.
@@ -103,12 +121,16 @@ FORGET_LATER_THAN_CHANGED_TRACKS = f"""
     )
 """
 
+FORGET_UNUSED_IDS = "DELETE FROM insights.id_blocks WHERE NOT EXISTS (SELECT FROM insights.prefixes)"
+
+# Only of tracks that no sum has a listen of: what another one's duration was counted for is forgotten.
 SET_DURATIONS = f"""
-    UPDATE insights.id_blocks b SET durations_ms = (
-        SELECT array_agg(coalesce(t.duration_ms, 0) ORDER BY u.place)
-        FROM unnest(b.ids) WITH ORDINALITY AS u (id, place) LEFT JOIN "Tracks" t ON t.id = u.id
-    )
-    WHERE b.kind = {Kind.TRACK:d} AND b.block IN (SELECT {_block("track_id")} FROM insights.duration_changes)
+    UPDATE insights.id_blocks b SET durations_ms = n.durations_ms FROM (
+        SELECT b.block, array_agg(coalesce(t.duration_ms, 0) ORDER BY u.place) AS durations_ms
+        FROM insights.id_blocks b CROSS JOIN LATERAL unnest(b.ids) WITH ORDINALITY AS u (id, place)
+        LEFT JOIN "Tracks" t ON t.id = u.id WHERE b.kind = {Kind.TRACK:d} GROUP BY b.block
+    ) n
+    WHERE b.kind = {Kind.TRACK:d} AND b.block = n.block AND b.durations_ms IS DISTINCT FROM n.durations_ms
 """
 
 # All that a listen may count for, and is in no block yet.
@@ -123,13 +145,9 @@ REGISTER = f"""
     ), new AS (
         SELECT kind, CAST(id AS text) AS id FROM asked_for EXCEPT SELECT kind, unnest(ids) FROM insights.id_blocks
     )
-    INSERT INTO insights.id_blocks AS b (kind, block, ids, durations_ms)
-    SELECT n.kind, {_block("n.id")}, array_agg(n.id ORDER BY n.id),
-        CASE WHEN n.kind = {Kind.TRACK:d} THEN array_agg(coalesce(t.duration_ms, 0) ORDER BY n.id) END
-    FROM new n LEFT JOIN "Tracks" t ON n.kind = {Kind.TRACK:d} AND t.id = n.id
-    GROUP BY 1, 2
-    ON CONFLICT (kind, block) DO UPDATE
-    SET ids = b.ids || excluded.ids, durations_ms = b.durations_ms || excluded.durations_ms
+    INSERT INTO insights.id_blocks AS b (kind, block, ids)
+    SELECT kind, {_block("id")}, array_agg(id ORDER BY id) FROM new GROUP BY 1, 2
+    ON CONFLICT (kind, block) DO UPDATE SET ids = b.ids || excluded.ids
 """
 
 

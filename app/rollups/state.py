@@ -27,7 +27,7 @@ def _is_there(table: str) -> TextClause:
 
 IS_INSTALLED = _is_there("state")
 # Not so for a version before this one, which is yet to be brought up to date: its newest table tells.
-IS_CURRENT = _is_there("prefix_sums")
+IS_CURRENT = _is_there("prefix_rest")
 STATE = text("""
     SELECT trusted, reason, slots_built, firsts_built,
         (

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 from app.rollups.announcements import Listener
 from app.rollups.building import build, count_due_prefixes, count_due_users, start_anew
 from app.rollups.connections import direct_engine
-from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.folding import LOGS, fold, snapshot, the_only_writer
 from app.rollups.installation import is_complete
+from app.rollups.prefix_sums import due_slots
 from app.rollups.state import IS_CURRENT
 from app.rollups.windows import missing_windows
 
@@ -37,7 +38,6 @@ class Upkeep(threading.Thread):
         self._heard = heard
         self._ended = ended
         self._unswept = 0
-        self._rests_until = 0.0
 
     def run(self) -> None:
         engine = direct_engine(self._app.config)
@@ -52,56 +52,72 @@ class Upkeep(threading.Thread):
             time.sleep(PAUSE)
 
     def _keep(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET statement_timeout = 0")
         while True:
-            started = time.monotonic()
-            self.look(connection)
-            time.sleep(max(0.1, (time.monotonic() - started) * (1 / SHARE - 1)))
+            folding = self.look(connection)
+            time.sleep(max(0.1, folding * (1 / SHARE - 1)))
             self._heard.wait(TICK)
             self._heard.clear()
 
-    def look(self, connection: Connection) -> None:
-        """Do what there is to do, unless another process is at it. Raises SQLAlchemyError."""
+    def look(self, connection: Connection) -> float:
+        """Do what there is to do, unless another process is at it. The seconds that folding took.
+
+        Raises SQLAlchemyError.
+        """
         now = self._app.config["CLOCK"]
         with the_only_writer(connection, wait=False) as is_only:
             if not is_only or not connection.scalar(IS_CURRENT):
-                return
+                return 0.0
             state = connection.execute(
                 text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
             ).one()
             if not state.trusted:
-                return
+                return 0.0
             if not is_complete(connection):
                 # What was written meanwhile is nowhere noted: from now on only a rebuild helps.
                 log.warning("rollups_not_trusted", reason="a trigger is missing or switched off")
                 connection.execute(
                     text("UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'")
                 )
-                return
+                return 0.0
             if state.truncated:
                 log.info("rollups_rebuilt", reason="a table was truncated")
                 start_anew(connection)
+            started = time.monotonic()
             with snapshot(connection):
                 changes = fold(connection)
+            folding = time.monotonic() - started
             self._sweep(connection, changes)
             if state.truncated or missing_windows(connection, now()):
                 build(connection, now, _tell)
             else:
-                self._count_prefixes(connection, now())
+                _count_prefixes(connection, now())
                 count_due_users(connection, now(), _tell)
-
-    def _count_prefixes(self, connection: Connection, now: datetime) -> None:
-        started = time.monotonic()
-        if started < self._rests_until:
-            return
-        count_due_prefixes(connection, now, _tell)
-        ended = time.monotonic()
-        self._rests_until = ended + (ended - started) * REST
+            return folding
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes
         if self._unswept > SWEEP:
-            connection.execute(text("VACUUM insights.listen_changes, insights.rankings"))
             self._unswept = 0
+            connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in (*LOGS, 'rankings'))}"))
+
+
+def _count_prefixes(connection: Connection, now: datetime) -> None:
+    if not due_slots(connection, now) or connection.scalar(text(IS_RESTING)):
+        return
+    started = time.monotonic()
+    try:
+        count_due_prefixes(connection, now, _tell)
+    finally:
+        connection.execute(text(RESTS), {"seconds": (time.monotonic() - started) * REST})
+
+
+# Of the database, so that the processes of a fleet do not take turns.
+IS_RESTING = "SELECT EXISTS (SELECT FROM insights.prefix_rest WHERE until > clock_timestamp())"
+RESTS = """
+    WITH past AS (DELETE FROM insights.prefix_rest)
+    INSERT INTO insights.prefix_rest VALUES (clock_timestamp() + :seconds * interval '1 second')
+"""
 
 
 def _tell(part: str) -> None:

@@ -203,10 +203,10 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
         connection.execute(
             text(
                 "DROP TABLE insights.user_rankings, insights.heavy_users, insights.prefix_sums, insights.prefixes,"
-                " insights.id_blocks"
+                " insights.id_blocks, insights.prefix_rest"
             )
         )
-        connection.execute(text("DROP FUNCTION insights.forget_heavy_users CASCADE"))
+        connection.execute(text("DROP FUNCTION insights.forget_counts CASCADE"))
         connection.execute(text("UPDATE insights.alembic_version SET version_num = '0001'"))
     assert "of an older version" in rollups("status").output
     again = rollups("install").output

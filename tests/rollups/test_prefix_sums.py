@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE
 from app.models.rollups import Kind
-from app.rollups import prefix_sums, upkeep
+from app.rollups import folding, prefix_sums, upkeep
 from app.rollups.folding import fold
 from app.rollups.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import Base, Edge, Span, base_of
@@ -82,14 +82,50 @@ def test_a_month_is_due_when_its_first_day_is_over(connection: Connection) -> No
     assert due_slots(connection, december + timedelta(hours=24)) == [number_of_slot(december.replace(tzinfo=None))]
 
 
+LISTENERS = text(f"SELECT id FROM insights.id_blocks, unnest(ids) AS id WHERE kind = {Kind.LISTENER:d} ORDER BY id")
+
+
 def test_nothing_is_left_of_a_person_who_is_deleted(connection: Connection) -> None:
-    ids = text(f"SELECT id FROM insights.id_blocks, unnest(ids) AS id WHERE kind = {Kind.LISTENER:d} ORDER BY id")
-    assert connection.scalars(ids).all() == ["0000000001", "0000000002"]
+    assert connection.scalars(LISTENERS).all() == ["0000000001", "0000000002"]
+    connection.execute(text('DELETE FROM "Users" WHERE id = 1'))
+    fold(connection)
+    assert connection.scalars(LISTENERS).all() == ["", "0000000002"]
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    assert "0000000001" not in connection.scalars(LISTENERS).all()
+    assert list(differences(connection, quiet)) == []
+
+
+def test_nothing_is_left_of_a_person_who_is_deleted_after_the_listens(connection: Connection) -> None:
+    connection.execute(text("DELETE FROM \"History\" WHERE user_id = 1 AND played_at > '2025-05-01'"))
+    fold(connection)
+    connection.execute(text('DELETE FROM "History" WHERE user_id = 1'))
+    fold(connection)
     connection.execute(text('DELETE FROM "Users" WHERE id = 1'))
     fold(connection)
     count_prefixes(connection, due_slots(connection, NOW), NOW)
-    assert connection.scalars(ids).all() == ["", "0000000002"]
-    assert list(differences(connection, quiet)) == []
+    assert "0000000001" not in connection.scalars(LISTENERS).all()
+
+
+AGAIN = [
+    [
+        "DELETE FROM \"Tracks\" WHERE id = 'late'",
+        "INSERT INTO \"Tracks\" VALUES ('late', 'again', 1000)",
+        "INSERT INTO \"History\" VALUES (1, '2026-05-21', 'late')",
+    ],
+    [
+        "UPDATE \"Tracks\" SET id = 'renamed' WHERE id = 'late'",
+        "UPDATE \"Tracks\" SET id = 'late' WHERE id = 'renamed'",
+    ],
+]
+
+
+@pytest.mark.parametrize("changes", AGAIN, ids=["deleted", "renamed"])
+def test_a_track_that_comes_back_counts_for_as_long_as_it_takes_now(changes: list[str], connection: Connection) -> None:
+    for change in changes:
+        connection.execute(text(change))
+        fold(connection)
+        count_prefixes(connection, due_slots(connection, NOW), NOW)
+        assert list(differences(connection, quiet)) == []
 
 
 def test_so_many_months_are_kept(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +149,7 @@ ALWAYS, NEVER = datetime(2200, 1, 1), datetime(1900, 1, 1)
 CHANGES = [
     ("INSERT INTO \"History\" VALUES (1, '2026-11-23 10:00', 't')", ALWAYS),
     ("INSERT INTO \"History\" VALUES (2, '2026-01-01 00:00', 't')", datetime(2026, 1, 1)),
+    ('UPDATE "History" SET track_id = track_id', ALWAYS),
     ("INSERT INTO \"History\" VALUES (2, '2025-12-31 23:59:59.999999', 'new')", datetime(2025, 12, 1)),
     ("INSERT INTO \"History\" VALUES (2, '2001-02-03', 't'), (2, 'infinity', 't')", NEVER),
     ("DELETE FROM \"History\" WHERE played_at > '2026-02-01'", datetime(2026, 2, 1)),
@@ -153,6 +190,23 @@ def test_a_fold_that_knows_nothing_of_them_has_all_forgotten(log: str, connectio
     assert counted(connection) == []
 
 
+def test_after_such_a_fold_they_are_counted_as_they_should_be(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for change in ("UPDATE \"Tracks\" SET duration_ms = 7 WHERE id <> 't'", 'DELETE FROM "Users" WHERE id = 1'):
+        connection.execute(text(change))
+    monkeypatch.setattr(folding, "forget_changed", lambda *args, **options: None)
+    fold(connection)
+    monkeypatch.undo()
+    assert counted(connection) == []
+    connection.execute(text("INSERT INTO \"History\" VALUES (2, '2026-06-07', 'new')"))
+    fold(connection)
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    assert counted(connection) == MONTHS
+    assert "0000000001" not in connection.scalars(LISTENERS).all()
+    assert list(differences(connection, quiet)) == []
+
+
 def test_while_old_listens_come_the_months_are_not_counted_each_time(
     make_database: Callable[..., Iterator[Engine]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +217,7 @@ def test_while_old_listens_come_the_months_are_not_counted_each_time(
         install(engine)
         one, other = (Upkeep(app, threading.Event(), threading.Event()) for _ in range(2))
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for number, (process, months) in enumerate([(one, MONTHS), (one, []), (other, MONTHS)]):
+            for number, (process, months) in enumerate([(one, MONTHS), (one, []), (other, [])]):
                 old = "INSERT INTO \"History\" VALUES (1, timestamp '2025-03-20' + :number * interval '1 s', 't')"
                 connection.execute(text(old), {"number": number})
                 process.look(connection)
