@@ -21,8 +21,10 @@ log = structlog.get_logger(__name__)
 
 # Seconds between two looks while nothing is announced, and after one that failed.
 TICK, PAUSE = 1.0, 5.0
-# The most a fold may take of a core, so that a loader and the questions have the rest.
+# The most that this may take of a core, so that a loader and the questions have the rest.
 SHARE = 0.5
+# But after a long count no more seconds than these: changes wait meanwhile.
+LONGEST = 2.0
 # Prefix sums are counted again after so many times the time that it took: while old listens come, in vain.
 REST = 20
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
@@ -54,46 +56,41 @@ class Upkeep(threading.Thread):
     def _keep(self, connection: Connection) -> None:
         connection.exec_driver_sql("SET statement_timeout = 0")
         while True:
-            folding = self.look(connection)
-            time.sleep(max(0.1, folding * (1 / SHARE - 1)))
+            started = time.monotonic()
+            self.look(connection)
+            time.sleep(min(max(0.1, (time.monotonic() - started) * (1 / SHARE - 1)), LONGEST))
             self._heard.wait(TICK)
             self._heard.clear()
 
-    def look(self, connection: Connection) -> float:
-        """Do what there is to do, unless another process is at it. The seconds that folding took.
-
-        Raises SQLAlchemyError.
-        """
+    def look(self, connection: Connection) -> None:
+        """Do what there is to do, unless another process is at it. Raises SQLAlchemyError."""
         now = self._app.config["CLOCK"]
         with the_only_writer(connection, wait=False) as is_only:
             if not is_only or not connection.scalar(IS_CURRENT):
-                return 0.0
+                return
             state = connection.execute(
                 text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
             ).one()
             if not state.trusted:
-                return 0.0
+                return
             if not is_complete(connection):
                 # What was written meanwhile is nowhere noted: from now on only a rebuild helps.
                 log.warning("rollups_not_trusted", reason="a trigger is missing or switched off")
                 connection.execute(
                     text("UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'")
                 )
-                return 0.0
+                return
             if state.truncated:
                 log.info("rollups_rebuilt", reason="a table was truncated")
                 start_anew(connection)
-            started = time.monotonic()
             with snapshot(connection):
                 changes = fold(connection)
-            folding = time.monotonic() - started
             self._sweep(connection, changes)
             if state.truncated or missing_windows(connection, now()):
                 build(connection, now, _tell)
             else:
                 _count_prefixes(connection, now())
                 count_due_users(connection, now(), _tell)
-            return folding
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, select, text, union_all
+from sqlalchemy import CTE, ColumnElement, DateTime, FromClause, Select, String, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -18,7 +18,7 @@ from app.services.expressions import between, byte_order, looked_up
 from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
-from app.services.relations import Relation
+from app.services.relations import LiveRelation, Relation
 from app.services.rolled_up import RolledUpListens
 from app.services.sources import listens_of
 from app.windows import Window
@@ -77,16 +77,16 @@ class New:
             .group_by(History.track_id)
             .cte("firsts")
         )
-        tracks = select(self.firsts.c.track_id.label("id"), self.firsts).subquery()
+        self._tracks = select(self.firsts.c.track_id.label("id"), self.firsts).subquery()
         credits, is_same = looked_up(ArtistTrack.track_id, self.firsts.c.track_id, one_by_one=listens.one_by_one)
-        artists = (
+        self._artists = (
             select(credits.c.artist_id.label("id"), self.firsts)
             .join_from(self.firsts, credits, is_same)
             .where(credits.c.is_primary)
             .cte("firsts_of_artists")
         )
-        self.by_track = Relation(tracks, "new_track", one_by_one=listens.one_by_one)
-        self.by_artist = Relation(artists, "new_artist", one_by_one=listens.one_by_one)
+        self.by_track: Relation = LiveRelation(self._tracks, "new_track", one_by_one=listens.one_by_one)
+        self.by_artist: Relation = LiveRelation(self._artists, "new_artist", one_by_one=listens.one_by_one)
 
     @property
     def is_everything(self) -> bool:
@@ -96,17 +96,16 @@ class New:
     @property
     def tracks(self) -> CTE:
         """`id` and `first` of the tracks that were new."""
-        return self._new(self.by_track).cte("new_tracks")
+        return self._new(self._tracks).cte("new_tracks")
 
     @property
     def artists(self) -> CTE:
         """`id` and `first` of the primary artists that were new."""
-        return self._new(self.by_artist).cte("new_artists")
+        return self._new(self._artists).cte("new_artists")
 
-    def _new(self, relation: Relation) -> Select[Any]:
-        parts = relation.parts.c
-        first = func.min(parts.first)
-        query = select(parts.id, first.label("first")).group_by(parts.id)
+    def _new(self, parts: FromClause) -> Select[Any]:
+        first = func.min(parts.c.first)
+        query = select(parts.c.id, first.label("first")).group_by(parts.c.id)
         return query if self.start is None else query.having(first >= self.start)
 
 
@@ -147,7 +146,7 @@ class RolledUpNew(New):
 def new_in(session: Session, audience: Audience, window: Window) -> New:
     """What was new to an audience in a window."""
     listens = listens_of(session, audience, window)
-    if isinstance(listens, RolledUpListens) and listens.has_rankings and listens.rollups.has_firsts:
+    if isinstance(listens, RolledUpListens) and listens.is_counted and listens.rollups.has_firsts:
         return RolledUpNew(listens)
     return New(listens)
 

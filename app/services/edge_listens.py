@@ -12,7 +12,7 @@ from app.models.history import History
 from app.rollups.spans import Edge, Span
 from app.services.expressions import between
 from app.services.listens import Listens
-from app.services.relations import Relation
+from app.services.relations import LiveRelation, Relation
 from app.timezones import DAY, timezone
 from app.windows import Window
 
@@ -57,7 +57,7 @@ class EdgeListens(Listens):
                 for edge in self._edges
             )
         )
-        return Relation(parts.subquery(), self.name + "by_listener", one_by_one=self.one_by_one)
+        return LiveRelation(parts.subquery(), self.name + "by_listener", one_by_one=self.one_by_one)
 
 
 def _joined(one: FromClause, other: FromClause) -> FromClause:

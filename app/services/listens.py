@@ -32,7 +32,7 @@ from app.clock_steps import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
 from app.ranking import SortBy
 from app.services.expressions import local_time, looked_up, naive, total
-from app.services.relations import Relation
+from app.services.relations import LiveRelation, Relation
 from app.timezones import timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
 
@@ -179,19 +179,19 @@ class Listens:
     def by_track(self) -> Relation:
         """The listens by track."""
         parts = select(self.plays.c.track_id.label("id"), self.plays).subquery()
-        return Relation(parts, self.name + "by_track", one_by_one=self.one_by_one, is_unique=True)
+        return LiveRelation(parts, self.name + "by_track", one_by_one=self.one_by_one, is_unique=True)
 
     @cached_property
     def by_artist(self) -> Relation:
         """The listens by credited artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).subquery()
-        return Relation(parts, self.name + "by_artist", one_by_one=self.one_by_one, by_track=self.by_track)
+        return LiveRelation(parts, self.name + "by_artist", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_primary_artist(self) -> Relation:
         """The listens by primary artist: one of several counts in full for each."""
         parts = select(self.credits.c.artist_id.label("id"), self.credits).where(self.credits.c.is_primary).subquery()
-        return Relation(parts, self.name + "by_primary_artist", one_by_one=self.one_by_one, by_track=self.by_track)
+        return LiveRelation(parts, self.name + "by_primary_artist", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_genre(self) -> Relation:
@@ -204,14 +204,14 @@ class Listens:
             .where(self.credits.c.is_primary)
             .cte(self.name + "genres")
         )
-        return Relation(parts, self.name + "by_genre", one_by_one=self.one_by_one, by_track=self.by_track)
+        return LiveRelation(parts, self.name + "by_genre", one_by_one=self.one_by_one, by_track=self.by_track)
 
     @cached_property
     def by_listener(self) -> Relation:
         """The listens by user."""
         rows = self.rows.c
         parts = select(rows.user_id.label("id"), rows.track_id, literal(1).label("plays")).subquery()
-        return Relation(parts, self.name + "by_listener", one_by_one=self.one_by_one)
+        return LiveRelation(parts, self.name + "by_listener", one_by_one=self.one_by_one)
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""

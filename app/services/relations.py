@@ -16,48 +16,29 @@ from app.services.expressions import among, byte_order, looked_up, total
 Number = int | ColumnElement[int]
 
 
-class Relation:
+class Relation(ABC):
     """Listens by something.
 
-    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows, unless
-    it `is_unique`. Summing up listen times wants the catalogue's durations, and so a look at every track: what needs
-    only counts, or the times of a few ids, asks for no more. `by_track` are the same listens by track, where each track
-    has all of them in each of its rows: it is looked up once then.
+    Summing up listen times may want a look at every track: what needs only counts, or the times of a few ids, asks for
+    no more.
     """
 
-    def __init__(
-        self,
-        parts: FromClause,
-        name: str,
-        *,
-        one_by_one: bool,
-        is_unique: bool = False,
-        by_track: "Relation | None" = None,
-    ) -> None:
-        self.parts = parts
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._one_by_one = one_by_one
-        self._is_unique = is_unique
-        self._by_track = by_track
 
-    @cached_property
+    @property
+    @abstractmethod
     def counts(self) -> CTE:
         """`id` and `plays`."""
-        parts = self.parts.c
-        if self._is_unique:
-            return select(parts.id, parts.plays).cte(self.name)
-        return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
 
-    @cached_property
+    @property
+    @abstractmethod
     def times(self) -> CTE:
         """`id`, `plays` and `listen_time_ms`."""
-        return self._times().cte(self.name + "_times")
 
+    @abstractmethod
     def times_of(self, rows: CTE) -> CTE:
         """`id`, `plays` and `listen_time_ms` of the ids in some rows."""
-        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
-        few = Relation(parts, self.name, one_by_one=self._one_by_one, is_unique=self._is_unique)
-        return few._times().cte(self.name + "_times_of")
 
     def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
         """`id`, `rank`, `plays` and `listen_time_ms` of `limit` rows by a measure, after the first `offset`.
@@ -65,7 +46,7 @@ class Relation:
         Ranks are competition ranks over all rows; rows of one rank are in the order of their ids.
         """
         page = page_of(self._measured(by), limit, offset).cte(self.name + "_page")
-        if by is SortBy.LISTEN_TIME:
+        if "listen_time_ms" in page.c:
             return page
         # By count, the times of the page's rows are all that is needed.
         times = self.times_of(page)
@@ -101,6 +82,46 @@ class Relation:
     def _measured(self, by: SortBy) -> Any:
         return self.counts.c.plays if by is SortBy.COUNT else self.times.c.listen_time_ms
 
+
+class LiveRelation(Relation):
+    """Listens by something, out of the live tables.
+
+    `parts` has the columns `id`, `track_id` and `plays`, a number of listens; an id may stand in several rows, unless
+    it `is_unique`. `by_track` are the same listens by track, where each track has all of them in each of its rows: it
+    is looked up once then.
+    """
+
+    def __init__(
+        self,
+        parts: FromClause,
+        name: str,
+        *,
+        one_by_one: bool,
+        is_unique: bool = False,
+        by_track: Relation | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.parts = parts
+        self._one_by_one = one_by_one
+        self._is_unique = is_unique
+        self._by_track = by_track
+
+    @cached_property
+    def counts(self) -> CTE:
+        parts = self.parts.c
+        if self._is_unique:
+            return select(parts.id, parts.plays).cte(self.name)
+        return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
+
+    @cached_property
+    def times(self) -> CTE:
+        return self._times().cte(self.name + "_times")
+
+    def times_of(self, rows: CTE) -> CTE:
+        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
+        few = LiveRelation(parts, self.name, one_by_one=self._one_by_one, is_unique=self._is_unique)
+        return few._times().cte(self.name + "_times_of")
+
     def _times(self) -> Select[Any]:
         parts = self.parts.c
         if self._by_track is not None:
@@ -118,16 +139,8 @@ class Relation:
         )
 
 
-class TimedRelation(Relation, ABC):
+class TimedRelation(Relation):
     """Listens by something, whose listen times are at hand."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @property
-    @abstractmethod
-    def times(self) -> CTE:
-        """`id`, `plays` and `listen_time_ms`."""
 
     @property
     def counts(self) -> CTE:
@@ -135,9 +148,6 @@ class TimedRelation(Relation, ABC):
 
     def times_of(self, rows: CTE) -> CTE:
         return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
-
-    def page(self, by: SortBy, limit: Number, offset: Number = 0) -> CTE:
-        return page_of(self._measured(by), limit, offset).cte(self.name + "_page")
 
 
 class CountedRelation(Relation):
@@ -147,7 +157,7 @@ class CountedRelation(Relation):
     """
 
     def __init__(self, stored: CTE, added: Sequence[Relation], name: str) -> None:
-        self.name = name
+        super().__init__(name)
         self._stored = stored
         self._added = added
 

@@ -12,6 +12,7 @@ from app.ranking import SortBy
 from app.rollups.changes import ONE_WINDOW, slot_changes
 from app.rollups.spans import Span, base_of
 from app.rollups.state import Rollups
+from app.services.edge_listens import EdgeListens
 from app.services.expressions import total
 from app.services.listens import Listens, Shape
 from app.services.relations import Relation, measure_of
@@ -27,7 +28,6 @@ class RolledUpShape:
 
     listens_changed: bool
     catalogue_changed: bool
-    name: str
 
     def listens(self) -> "RolledUpListens":
         """Listens of this shape, whose values a statement is yet to be given."""
@@ -36,7 +36,7 @@ class RolledUpShape:
             listens_changed=self.listens_changed,
             catalogue_changed=self.catalogue_changed,
         )
-        return RolledUpListens(Window.all_time(timezone("UTC")), rollups, name=self.name, is_open=True)
+        return RolledUpListens(Window.all_time(timezone("UTC")), rollups, is_open=True)
 
 
 class RolledUpListens(SlottedListens):
@@ -50,9 +50,10 @@ class RolledUpListens(SlottedListens):
 
     @property
     def shape(self) -> Shape | None:
-        if not self._is_ranked:
+        # The parameters of a window have no name before theirs.
+        if not self._is_ranked or self.name:
             return None
-        return RolledUpShape(self.rollups.listens_changed, self.rollups.catalogue_changed, self.name)
+        return RolledUpShape(self.rollups.listens_changed, self.rollups.catalogue_changed)
 
     @property
     def _is_ranked(self) -> bool:
@@ -72,8 +73,8 @@ class RolledUpListens(SlottedListens):
         return super().conditions
 
     @property
-    def has_rankings(self) -> bool:
-        """Whether this window is counted, or one that is near."""
+    def is_counted(self) -> bool:
+        """Whether this window is counted, or a span that is near."""
         return self._base is not None
 
     def previous(self) -> Listens:
@@ -83,7 +84,12 @@ class RolledUpListens(SlottedListens):
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
-        return rolled_up_relation(kind, self._base, self.rollups, name, is_open=self.is_open)
+        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, is_open=self.is_open)
+
+    @cached_property
+    def _edges(self) -> EdgeListens | None:
+        """What lies at the edges of the base: read once, by whatever it is counted."""
+        return EdgeListens(self._base.edges, self.name + "edge_") if self._base and self._base.edges else None
 
     @cached_property
     def by_track(self) -> Relation:

@@ -14,11 +14,13 @@ from app.services.edge_listens import EdgeListens
 from app.services.relations import Relation, TimedRelation
 
 
-def changes_of(kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool) -> list[Relation]:
+def changes_of(
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, *, is_open: bool
+) -> list[Relation]:
     """What is to be added to what is counted of a base: what lies at its edges, and changes that wait."""
     changes: list[Relation] = []
-    if base.edges:
-        changes.append(getattr(EdgeListens(base.edges, name + "_edge_"), f"by_{kind.name.lower()}"))
+    if edges is not None:
+        changes.append(getattr(edges, f"by_{kind.name.lower()}"))
     if rollups.changed:
         changes.append(Waiting(kind, base, name + "_waiting", catalogue=rollups.catalogue_changed, is_open=is_open))
     return changes

@@ -28,6 +28,7 @@ from app.ranking import SortBy
 from app.rollups.prefix_sums import difference
 from app.rollups.spans import Base
 from app.rollups.state import Rollups
+from app.services.edge_listens import EdgeListens
 from app.services.expressions import byte_order, total
 from app.services.relations import (
     CountedRelation,
@@ -41,9 +42,11 @@ from app.services.relations import (
 from app.services.rolled_up_changes import changes_of, public
 
 
-def rolled_up_relation(kind: Kind, base: Base, rollups: Rollups, name: str, *, is_open: bool) -> Relation:
+def rolled_up_relation(
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, *, is_open: bool
+) -> Relation:
     """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it."""
-    changes = changes_of(kind, base, rollups, name, is_open=is_open)
+    changes = changes_of(kind, base, edges, rollups, name, is_open=is_open)
     if base.window_id is not None:
         return RankedRelation(kind, base.window_id, changes, name, is_open=is_open)
     columns = {"id": String, "plays": Integer, "listen_time_ms": BigInteger}
