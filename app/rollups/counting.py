@@ -30,11 +30,14 @@ def _within(span: Span) -> str:
 
 
 def counted(listens: str, owner: str = "", *, signed: bool = False) -> str:
-    """The CTEs `plays`, by track, `credits`, by track and artist, and `counted`.
+    """The CTEs `plays`, by track, `credits`, by track and artist, `primary_artists`, and `counted`.
 
-    This has the columns `kind`, `id`, `plays` and `listen_time_ms`. `listens` says which rows of "History", as `h`, in
-    what follows FROM. With an `owner`, one of their columns, all is by owner, too; else it is by listener, too. Where
-    they are `signed`, each counts its `sign`.
+    The last has the columns `kind`, `id`, `plays` and `listen_time_ms`. `listens` says which rows of "History", as `h`,
+    in what follows FROM. With an `owner`, one of their columns, all is by owner, too; else it is by listener, too.
+    Where they are `signed`, each counts its `sign`.
+
+    What a genre counts is what its artists count, as primary ones, less what was counted twice: the listens of a track
+    whose primary artists share the genre. Few tracks have more than one.
     """
     own, of_h = (f"{owner}, ", f"h.{owner}, ") if owner else ("", "")
     sign, plays = ("h.sign", "sum(h.sign)") if signed else ("1", "count(*)")
@@ -52,17 +55,25 @@ def counted(listens: str, owner: str = "", *, signed: bool = False) -> str:
         JOIN "Tracks" t ON t.id = p.track_id
     ), credits AS MATERIALIZED (
         SELECT c.artist_id, c.is_primary, p.* FROM plays p JOIN "ArtistTracks" c USING (track_id)
+    ), primary_artists AS MATERIALIZED (
+        SELECT {own}artist_id, sum(plays) AS plays, sum(listen_time_ms) AS listen_time_ms
+        FROM credits WHERE is_primary GROUP BY {own}artist_id
     ), counted AS MATERIALIZED (
         SELECT {own}{Kind.TRACK:d} AS kind, track_id AS id, plays, listen_time_ms FROM plays
         UNION ALL
         SELECT {own}{Kind.ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits GROUP BY {own}artist_id
         UNION ALL
-        SELECT {own}{Kind.PRIMARY_ARTIST:d}, artist_id, sum(plays), sum(listen_time_ms) FROM credits WHERE is_primary
-        GROUP BY {own}artist_id
+        SELECT {own}{Kind.PRIMARY_ARTIST:d}, artist_id, plays, listen_time_ms FROM primary_artists
         UNION ALL
         SELECT {own}{Kind.GENRE:d}, genre, sum(plays), sum(listen_time_ms) FROM (
-            SELECT DISTINCT {own}c.track_id, g.genre, c.plays, c.listen_time_ms
-            FROM credits c JOIN "ArtistGenres" g ON g.id = c.artist_id WHERE c.is_primary
+            SELECT {own}g.genre, a.plays, a.listen_time_ms
+            FROM primary_artists a JOIN "ArtistGenres" g ON g.id = a.artist_id
+            UNION ALL
+            SELECT {own}g.genre, (1 - count(*)) * min(c.plays), (1 - count(*)) * min(c.listen_time_ms)
+            FROM (
+                SELECT {own}track_id FROM credits WHERE is_primary GROUP BY {own}track_id HAVING count(*) > 1
+            ) s JOIN credits c USING ({own}track_id) JOIN "ArtistGenres" g ON g.id = c.artist_id
+            WHERE c.is_primary GROUP BY {own}track_id, g.genre HAVING count(*) > 1
         ) x GROUP BY {own}genre
         {"" if owner else by_listener}
     )
