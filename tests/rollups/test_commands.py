@@ -13,10 +13,12 @@ from contextlib import suppress
 import pytest
 from click.testing import Result
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from app.cli import binaries, create_app
 from app.rollups import installation
 from app.rollups.folding import snapshot
+from app.rollups.state import NONE, rollups_of
 from app.rollups.verification import differences
 from config import load_settings
 from tests.conftest import NOW
@@ -366,6 +368,20 @@ def test_uninstall_leaves_the_schema_byte_for_byte_as_it_was(rollups: Run, platf
     assert schema_dump(platform_engine) == before
     rollups("uninstall")
     assert schema_dump(platform_engine) == before
+
+
+def test_after_an_uninstall_answers_are_live(rollups: Run, platform_engine: Engine) -> None:
+    rollups("install")
+    with Session(platform_engine) as session:
+        assert rollups_of(session).windows
+    rollups("uninstall")
+    for _ in range(2):
+        with Session(platform_engine) as session:
+            assert rollups_of(session) == NONE
+            assert session.scalar(text('SELECT count(*) FROM "History"'))
+    rollups("install")
+    with Session(platform_engine) as session:
+        assert rollups_of(session).windows
 
 
 def test_uninstall_while_writers_write_and_readers_read(rollups: Run, installed: Engine) -> None:
