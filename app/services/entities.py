@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, String, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -112,7 +112,7 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
 
 def _listened(session: Session, listens: Listens, entries: Relation, id_: str, limit: int) -> dict[str, Any]:
     """What a track's and an artist's page have in common; `entries` is the list that it has a rank in."""
-    ranks = entries.ranks_of([id_], SortBy.COUNT).subquery()
+    ranks = entries.ranks_of(literal([id_], ARRAY(String)), SortBy.COUNT).subquery()
     figures = {
         "listens": listens.count(),
         "listen_time_ms": listens.listen_time(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, any_, cast, func, literal, select, true
+from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, cast, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
@@ -40,13 +40,6 @@ def between(instant: Any, starts: datetime | None, ends: datetime | None) -> lis
 def byte_order(column: SQLColumnExpression[str]) -> ColumnElement[str]:
     """Text compared byte by byte, whatever the database's own collation."""
     return column.collate("C")
-
-
-def among(column: Any, values: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a column is one of the values: one array, so that the statement's text is the same for any number."""
-    one = literal(values[0], column.type) if len(values) == 1 else any_(literal(list(values), ARRAY(column.type)))
-    condition: ColumnElement[bool] = column == one
-    return condition
 
 
 def looked_up(key: SQLColumnExpression[Any], value: Any, *, one_by_one: bool) -> tuple[Any, ColumnElement[bool]]:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Integer, Select, bindparam, func, select, true
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -182,8 +182,9 @@ def _rank(
     rows = [row for row in found if row.id is not None]
     previous: dict[Any, Previous] = {}
     if ranking.compare and rows:
-        before = relation(listens.previous()).ranks_of([row.id for row in rows], ranking.by)
-        previous = {row.id: Previous(row.rank, row.plays) for row in session.execute(before)}
+        ids = [row.id for row in rows]
+        before = run(session, _ranks_query, listens.previous(), args=(relation, ranking.by), ids=ids)
+        previous = {row.id: Previous(row.rank, row.plays) for row in before}
     return {
         row.id: Place(
             rank=row.rank,
@@ -203,6 +204,11 @@ def _page_query(listens: Listens, relation: Choice, disjoint: Choice, by: SortBy
     whole = side_by_side(figures).cte("whole")
     # The figures are there for a page beyond the end, too: the page is joined to them.
     return select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
+
+
+def _ranks_query(listens: Listens, relation: Choice, by: SortBy) -> Select[Any]:
+    rows = relation(listens)
+    return rows.ranks_of(bindparam("ids", type_=ARRAY(rows.counts.c.id.type)), by)
 
 
 def _share(row: Any, all_listens: int, by: SortBy) -> float:

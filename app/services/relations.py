@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, String, cast, func, select, union_all
+from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, String, any_, cast, func, select, union_all
 
 from app.models.history import Track
 from app.ranking import SortBy
-from app.services.expressions import among, byte_order, looked_up, total
+from app.services.expressions import byte_order, looked_up, total
 
 # A number, or a parameter of an open statement.
 Number = int | ColumnElement[int]
@@ -56,15 +56,15 @@ class Relation(ABC):
             .cte(self.name + "_timed_page")
         )
 
-    def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
-        """`id`, `plays` and `rank` of those of the given ids that have listens."""
+    def ranks_of(self, ids: ColumnElement[Sequence[Any]], by: SortBy) -> Select[Any]:
+        """`id`, `plays` and `rank` of those of the given ids, an array, that have listens."""
         measured = self._measured(by)
         rows = measured.table
         # Ranks hang on no row that has less than the least of these.
-        least = select(func.min(measured)).where(among(rows.c.id, ids)).scalar_subquery()
+        least = select(func.min(measured)).where(rows.c.id == any_(ids)).scalar_subquery()
         rank = func.rank().over(order_by=measured.desc()).label("rank")
         ranked = select(rows, rank).where(measured >= least).cte(self.name + "_ranked")
-        return select(ranked.c.id, ranked.c.plays, ranked.c.rank).where(among(ranked.c.id, ids))
+        return select(ranked.c.id, ranked.c.plays, ranked.c.rank).where(ranked.c.id == any_(ids))
 
     @property
     def number(self) -> Select[int]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     func,
@@ -70,7 +71,7 @@ class RankedRelation(TimedRelation):
         if not self._added:
             return None
         rows = added_up([added.times for added in self._added], "plays", "listen_time_ms").c
-        id_: Any = func.lpad(cast(rows.id, Text), 10, "0") if self._kind is Kind.LISTENER else rows.id
+        id_: Any = _own_id(rows.id) if self._kind is Kind.LISTENER else rows.id
         return select(id_.label("id"), rows.plays, rows.listen_time_ms).cte(self.name + "_changes")
 
     @cached_property
@@ -124,7 +125,7 @@ class RankedRelation(TimedRelation):
             self.name + "_page"
         )
 
-    def ranks_of(self, ids: Sequence[Any], by: SortBy) -> Select[Any]:
+    def ranks_of(self, ids: ColumnElement[Sequence[Any]], by: SortBy) -> Select[Any]:
         if self._changes is not None:
             return super().ranks_of(ids, by)
         better = rankings.alias()
@@ -137,8 +138,10 @@ class RankedRelation(TimedRelation):
             )
             .scalar_subquery()
         )
-        own = [f"{id_:010}" for id_ in ids] if self._kind is Kind.LISTENER else list(ids)
-        return self._stored("id", "plays").where(rankings.c.id.in_(own)).with_only_columns(
+        own = rankings.c.id == any_(ids)
+        if self._kind is Kind.LISTENER:
+            own = rankings.c.id.in_(select(_own_id(func.unnest(ids))))
+        return self._stored("id", "plays").where(own).with_only_columns(
             public(self._kind, rankings.c.id), rankings.c.plays, number.label("rank")
         )  # fmt: skip
 
@@ -171,3 +174,8 @@ class RankedRelation(TimedRelation):
     def _size(self, column: ColumnElement[int]) -> ColumnElement[int]:
         size = select(column).where(sizes.c.window_id == self._window_id, sizes.c.kind == self._kind)
         return size.scalar_subquery()
+
+
+def _own_id(user_id: Any) -> ColumnElement[str]:
+    """A user's id as an id of a ranking."""
+    return func.lpad(cast(user_id, Text), 10, "0")
