@@ -133,17 +133,17 @@ SET_DURATIONS = f"""
     WHERE b.kind = {Kind.TRACK:d} AND b.block = n.block AND b.durations_ms IS DISTINCT FROM n.durations_ms
 """
 
-# All that a listen may count for, and is in no block yet.
+# All that a listen may ever count for, and is in no block yet.
 REGISTER = f"""
     WITH asked_for AS (
         SELECT {Kind.TRACK:d} AS kind, id FROM "Tracks"
-        UNION ALL SELECT DISTINCT {Kind.ARTIST:d}, artist_id FROM "ArtistTracks"
-        UNION ALL SELECT DISTINCT {Kind.PRIMARY_ARTIST:d}, artist_id FROM "ArtistTracks" WHERE is_primary
+        UNION ALL SELECT kind, id FROM "Artists", (VALUES ({Kind.ARTIST:d}), ({Kind.PRIMARY_ARTIST:d})) AS k (kind)
         UNION ALL SELECT DISTINCT {Kind.GENRE:d}, genre FROM "ArtistGenres"
-        UNION ALL SELECT {Kind.LISTENER:d}, {listener_id("id")} FROM "Users" u
-        WHERE EXISTS (SELECT FROM "History" h WHERE h.user_id = u.id)
+        UNION ALL SELECT {Kind.LISTENER:d}, {listener_id("id")} FROM "Users"
+    ), known AS (
+        SELECT kind, unnest(ids) AS id FROM insights.id_blocks
     ), new AS (
-        SELECT kind, CAST(id AS text) AS id FROM asked_for EXCEPT SELECT kind, unnest(ids) FROM insights.id_blocks
+        SELECT kind, id FROM asked_for a WHERE NOT EXISTS (SELECT FROM known k WHERE k.kind = a.kind AND k.id = a.id)
     )
     INSERT INTO insights.id_blocks AS b (kind, block, ids)
     SELECT kind, {_block("id")}, array_agg(id ORDER BY id) FROM new GROUP BY 1, 2
