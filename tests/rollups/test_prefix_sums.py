@@ -1,6 +1,7 @@
 """Prefix sums: which months have them, what a change makes of them, and which questions are answered out of them."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE
@@ -222,6 +224,32 @@ def test_while_old_listens_come_the_months_are_not_counted_each_time(
                 connection.execute(text(old), {"number": number})
                 process.look(connection)
                 assert counted(connection) == months
+
+
+def test_a_count_that_fails_is_not_tried_again_at_once(
+    make_database: Callable[..., Iterator[Engine]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fail(connection: Connection, *_: object) -> None:
+        tried.append("sums")
+        time.sleep(0.1)
+        connection.execute(text("SELECT 1 / 0"))
+
+    monkeypatch.setattr(upkeep, "REST", 1000)
+    monkeypatch.setattr(upkeep, "count_due_prefixes", fail)
+    monkeypatch.setattr(upkeep, "count_due_users", lambda *_: tried.append("users"))
+    app = Flask(__name__)
+    app.config["CLOCK"] = lambda: NOW
+    for engine in make_database("rollups_failing", fill):
+        install(engine)
+        process = Upkeep(app, threading.Event(), threading.Event())
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("INSERT INTO \"History\" VALUES (1, '2025-03-20', 't')"))
+            with pytest.raises(DataError):
+                process.look(connection)
+            process.look(connection)
+    assert tried == ["sums", "users"]
 
 
 @pytest.mark.parametrize(
