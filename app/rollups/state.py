@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine, TextClause, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from app.rollups.heavy_users import IS_UNCHANGED
@@ -105,23 +103,11 @@ def counted_until(session: Session, user_id: int) -> datetime | None:
     return until
 
 
-# Where rollups of this version were found: asking again takes as long as some answers.
-_current: WeakSet[Connection | Engine] = WeakSet()
-
-
 def read(session: Session) -> Rollups | None:
     """The rollups as the session's transaction sees them, believed or not; None where none of this version are."""
-    engine = session.get_bind()
-    if engine not in _current and not session.scalar(IS_CURRENT):
+    if not session.scalar(IS_CURRENT):
         return None
-    try:
-        state = session.execute(STATE).one()
-    except ProgrammingError:
-        # Uninstalled since: with the schema goes all that was read in this transaction.
-        _current.discard(engine)
-        session.rollback()
-        return None
-    _current.add(engine)
+    state = session.execute(STATE).one()
     distrust = None
     if not state.trusted:
         distrust = state.reason
