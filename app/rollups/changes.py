@@ -13,10 +13,21 @@ from collections.abc import Collection
 
 from app.models.rollups import Kind
 
+
+def _log(name: str) -> str:
+    """The rows of a log, as what follows FROM: to the planner, a hundred more than it knows of.
+
+    What it knows may be of an instant at which the log was empty. It would go through all of a log's changes for each
+    of them then, or of what became of them: with 20,000, for hours.
+    """
+    none = f"SELECT (CAST(NULL AS insights.{name})).* FROM generate_series(1, (SELECT 0)) LIMIT 100"
+    return f"(SELECT * FROM insights.{name} UNION ALL ({none})) {name}"
+
+
 # The columns of a signed listen: +1 for one that came, -1 for one that went.
 PENDING = (
-    "SELECT w.id AS window_id, c.user_id, c.track_id, c.played_at, c.change"
-    " FROM insights.listen_changes c JOIN windows w ON {during}"
+    "SELECT w.id AS window_id, user_id, track_id, played_at, change"
+    f" FROM {_log('listen_changes')} JOIN windows w ON {{during}}"
 )
 ONE_WINDOW = (
     "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
@@ -71,7 +82,7 @@ def ranking_changes(
         )
     ctes = [
         f"windows AS ({windows})",
-        f"pending AS ({PENDING.format(during=during('c.played_at'))})",
+        f"pending AS ({PENDING.format(during=during('played_at'))})",
         *(catalogue_changes(with_tracks=bool(by_track)) if catalogue else []),
     ]
     if by_track:
@@ -105,7 +116,7 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     """`slot`, `plays` and `listen_time_ms` to add to the slots in the one span that `windows` selects."""
     ctes = [
         f"windows AS ({windows})",
-        f"pending AS ({PENDING.format(during=during('c.played_at'))})",
+        f"pending AS ({PENDING.format(during=during('played_at'))})",
         *(catalogue_changes(with_tracks=False) if catalogue else []),
         f"timed AS ({_timed(catalogue=catalogue)})",
     ]
@@ -126,7 +137,7 @@ def first_changes(kind: Kind) -> str:
     tracks = f"""
         WITH touched AS (
             SELECT track_id, min(played_at) FILTER (WHERE change > 0) AS came, bool_or(change < 0) AS lost
-            FROM insights.listen_changes GROUP BY track_id
+            FROM {_log("listen_changes")} GROUP BY track_id
         ), tracks AS MATERIALIZED (
             SELECT t.track_id, CASE WHEN t.lost
                 THEN (SELECT min(h.played_at) FROM "History" h WHERE h.track_id = t.track_id)
@@ -139,15 +150,17 @@ def first_changes(kind: Kind) -> str:
     return f"""
         {tracks}, artists AS (
             SELECT c.artist_id FROM "ArtistTracks" c JOIN touched USING (track_id) WHERE c.is_primary
-            UNION SELECT artist_id FROM insights.credit_changes
+            UNION SELECT artist_id FROM {_log("credit_changes")}
+        ), credits AS MATERIALIZED (
+            SELECT a.artist_id, c.track_id FROM artists a
+            LEFT JOIN "ArtistTracks" c ON c.artist_id = a.artist_id AND c.is_primary
         )
-        SELECT CAST(a.artist_id AS varchar(120)) AS id,
+        SELECT CAST(c.artist_id AS varchar(120)) AS id,
             min(CASE WHEN t.track_id IS NULL THEN f.played_at ELSE t.played_at END) AS played_at
-        FROM artists a
-        LEFT JOIN "ArtistTracks" c ON c.artist_id = a.artist_id AND c.is_primary
+        FROM credits c
         LEFT JOIN tracks t ON t.track_id = c.track_id
         LEFT JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = c.track_id
-        GROUP BY a.artist_id
+        GROUP BY c.artist_id
     """
 
 
@@ -196,16 +209,17 @@ def _meaning_before(kinds: Collection[Kind]) -> str:
 def catalogue_changes(*, with_tracks: bool) -> list[str]:
     """The net changes of the catalogue, the tracks that they are about, and the catalogue as it was for those."""
     durations = (
-        "durations_before AS (SELECT DISTINCT ON (track_id) track_id, before FROM insights.duration_changes"
+        f"durations_before AS (SELECT DISTINCT ON (track_id) track_id, before FROM {_log('duration_changes')}"
         " ORDER BY track_id, number)"
     )
     if not with_tracks:
         return [durations]
     return [
         durations,
-        "net_credits AS (SELECT track_id, artist_id, is_primary, sum(change) AS change FROM insights.credit_changes"
+        "net_credits AS (SELECT track_id, artist_id, is_primary, sum(change) AS change"
+        f" FROM {_log('credit_changes')}"
         " GROUP BY track_id, artist_id, is_primary HAVING sum(change) <> 0)",
-        "net_genres AS (SELECT artist_id, genre, sum(change) AS change FROM insights.genre_changes"
+        f"net_genres AS (SELECT artist_id, genre, sum(change) AS change FROM {_log('genre_changes')}"
         " GROUP BY artist_id, genre HAVING sum(change) <> 0)",
         "changed_tracks AS MATERIALIZED (SELECT track_id FROM net_credits UNION SELECT track_id FROM durations_before"
         ' UNION SELECT c.track_id FROM "ArtistTracks" c WHERE c.artist_id IN (SELECT artist_id FROM net_genres))',
@@ -231,13 +245,14 @@ def _timed(*, catalogue: bool) -> str:
         return came_and_went
     # What was there before takes the difference: what is there now, less what came, with what went.
     there_before = (
-        'SELECT w.id, h.user_id, h.track_id, h.played_at, 1 FROM "History" h JOIN durations_before d'
+        'SELECT w.id, h.user_id, h.played_at, 1, d.track_id, d.before FROM "History" h JOIN durations_before d'
         f" ON d.track_id = h.track_id JOIN windows w ON {during('h.played_at')}"
-        " UNION ALL SELECT window_id, user_id, track_id, played_at, -change FROM pending"
+        " UNION ALL SELECT p.window_id, p.user_id, p.played_at, -p.change, d.track_id, d.before"
+        " FROM pending p JOIN durations_before d ON d.track_id = p.track_id"
     )
     return (
         f"{came_and_went} UNION ALL SELECT b.window_id, b.user_id, b.played_at, 0,"
-        " b.change * CAST(coalesce(t.duration_ms, 0) - coalesce(d.before, 0) AS bigint)"
-        f" FROM ({there_before}) AS b (window_id, user_id, track_id, played_at, change)"
-        ' JOIN durations_before d ON d.track_id = b.track_id LEFT JOIN "Tracks" t ON t.id = b.track_id'
+        " b.change * CAST(coalesce(t.duration_ms, 0) - coalesce(b.before, 0) AS bigint)"
+        f" FROM ({there_before}) AS b (window_id, user_id, played_at, change, track_id, before)"
+        ' LEFT JOIN "Tracks" t ON t.id = b.track_id'
     )
