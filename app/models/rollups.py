@@ -1,4 +1,4 @@
-"""This service's own tables, in the schema `insights`. docs/rollups.md says what they hold and why.
+"""This service's own tables, in the schema `insights`, that measures select from. docs/rollups.md tells of all.
 
 Not declared on the platform's metadata: they are there only where an operator has installed them.
 """
@@ -8,7 +8,6 @@ from enum import IntEnum
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Integer,
@@ -33,18 +32,6 @@ class Kind(IntEnum):
     GENRE = 4
     LISTENER = 5
 
-
-# One row: whether what is here may be believed, and if not, why.
-state = Table("state", metadata, Column("trusted", Boolean), Column("reason", String))
-
-# The half-open spans of `played_at` that have rankings; null is an open end.
-windows = Table(
-    "windows",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("starts", DateTime),
-    Column("ends", DateTime),
-)
 
 # The listens in a window by track, artist, … : everyone's.
 rankings = Table(
@@ -85,29 +72,6 @@ firsts = Table(
     Column("kind", SmallInteger, primary_key=True),
     Column("id", String(120), primary_key=True),
     Column("played_at", DateTime),
-)
-
-# The slots before which all listens are counted.
-prefixes = Table("prefixes", metadata, Column("slot", Integer, primary_key=True))
-
-# All listens before a slot by track, artist, … : everyone's. The sums of a block stand in the order of its ids.
-prefix_sums = Table(
-    "prefix_sums",
-    metadata,
-    Column("slot", Integer, primary_key=True),
-    Column("kind", SmallInteger, primary_key=True),
-    Column("block", SmallInteger, primary_key=True),
-    Column("plays", ARRAY(Integer)),
-    Column("listen_time_ms", ARRAY(BigInteger)),  # null for tracks: it is the plays times the duration
-)
-
-id_blocks = Table(
-    "id_blocks",
-    metadata,
-    Column("kind", SmallInteger, primary_key=True),
-    Column("block", SmallInteger, primary_key=True),
-    Column("ids", ARRAY(Text)),
-    Column("durations_ms", ARRAY(Integer)),  # of tracks
 )
 
 # The listens before an instant of a user with many of them: by slot here, by track, artist, … in `user_rankings`.

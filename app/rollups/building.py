@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from app.rollups.folding import build_firsts, build_slots, fold, snapshot
+from app.rollups.folding import LOGS, build_firsts, build_slots, fold, snapshot
 from app.rollups.heavy_users import count_users, due_users
 from app.rollups.installation import announce_all
 from app.rollups.prefix_sums import count_prefixes, due_slots
@@ -35,7 +35,7 @@ def start_anew(connection: Connection) -> None:
         drop_windows(connection, ())
         for table in ("slots", "firsts", "heavy_users", "prefixes", "id_blocks"):
             connection.execute(text(f"DELETE FROM insights.{table}"))
-        for log in ("listen_changes", "credit_changes", "genre_changes", "duration_changes", "truncations"):
+        for log in (*LOGS, "truncations"):
             connection.execute(text(f"DELETE FROM insights.{log}"))
         connection.execute(
             text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false, firsts_built = false")

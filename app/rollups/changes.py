@@ -24,11 +24,6 @@ def _log(name: str) -> str:
     return f"(SELECT * FROM insights.{name} UNION ALL ({none})) {name}"
 
 
-# The columns of a signed listen: +1 for one that came, -1 for one that went.
-PENDING = (
-    "SELECT w.id AS window_id, user_id, track_id, played_at, change"
-    f" FROM {_log('listen_changes')} JOIN windows w ON {{during}}"
-)
 ONE_WINDOW = (
     "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
     " CAST(:{name}ends AS timestamp) AS ends"
@@ -43,6 +38,13 @@ SLOT = (
 def during(instant: str) -> str:
     """Whether an instant lies in the window `w`."""
     return f"(w.starts IS NULL OR {instant} >= w.starts) AND (w.ends IS NULL OR {instant} < w.ends)"
+
+
+# The columns of a signed listen: +1 for one that came, -1 for one that went.
+PENDING = (
+    "pending AS (SELECT w.id AS window_id, user_id, track_id, played_at, change"
+    f" FROM {_log('listen_changes')} JOIN windows w ON {during('played_at')})"
+)
 
 
 def listener_id(user_id: str) -> str:
@@ -82,7 +84,7 @@ def ranking_changes(
         )
     ctes = [
         f"windows AS ({windows})",
-        f"pending AS ({PENDING.format(during=during('played_at'))})",
+        PENDING,
         *(catalogue_changes(with_tracks=bool(by_track)) if catalogue else []),
     ]
     if by_track:
@@ -116,7 +118,7 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     """`slot`, `plays` and `listen_time_ms` to add to the slots in the one span that `windows` selects."""
     ctes = [
         f"windows AS ({windows})",
-        f"pending AS ({PENDING.format(during=during('played_at'))})",
+        PENDING,
         *(catalogue_changes(with_tracks=False) if catalogue else []),
         f"timed AS ({_timed(catalogue=catalogue)})",
     ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import catalogue_changes, listener_id
+from app.rollups.changes import SLOT, catalogue_changes, listener_id
 from app.rollups.counting import TUNING, counted, listens_in
 from app.rollups.spans import Span
 from app.services.expressions import naive
@@ -20,11 +20,6 @@ from app.timezones import DAY
 
 # The beginnings of so many months, the last ones, have sums.
 MONTHS = 60
-
-
-def _start(slot: str) -> str:
-    """The instant at which a slot begins."""
-    return f"(timestamp '1970-01-01' + {slot} * interval '15 minutes')"
 
 
 def _block(id_: str) -> str:
@@ -79,10 +74,10 @@ FORGETS = "SET LOCAL songswap_insights.forgets_prefix_sums = 'on'"
 
 # A listen that went and came back, or the other way round, changes nothing.
 FORGET_LATER_THAN_LISTENS = f"""
-    DELETE FROM insights.prefixes WHERE {_start("slot")} > (
-        SELECT min(played_at) FROM (
+    DELETE FROM insights.prefixes WHERE slot > (
+        SELECT min({SLOT.format(instant="played_at")}) FROM (
             SELECT played_at FROM insights.listen_changes
-            WHERE played_at < (SELECT max({_start("slot")}) FROM insights.prefixes)
+            WHERE {SLOT.format(instant="played_at")} < (SELECT max(slot) FROM insights.prefixes)
             GROUP BY user_id, played_at, track_id HAVING sum(change) <> 0
         ) net_changes
     )
@@ -115,9 +110,9 @@ GONE_LISTENERS = f"""
 # A track is in no sum before its first listen.
 FORGET_LATER_THAN_CHANGED_TRACKS = f"""
     WITH {", ".join(catalogue_changes(with_tracks=True))}
-    DELETE FROM insights.prefixes WHERE NOT (SELECT firsts_built FROM insights.state) OR {_start("slot")} > (
-        SELECT min(f.played_at) FROM changed_tracks c JOIN insights.firsts f ON f.kind = {Kind.TRACK:d}
-            AND f.id = c.track_id
+    DELETE FROM insights.prefixes WHERE NOT (SELECT firsts_built FROM insights.state) OR slot > (
+        SELECT min({SLOT.format(instant="f.played_at")}) FROM changed_tracks c
+        JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = c.track_id
     )
 """
 

@@ -37,6 +37,11 @@ class Span(NamedTuple):
             None if window.start is None else naive(window.start), None if window.end is None else naive(window.end)
         )
 
+    @property
+    def length(self) -> timedelta:
+        """How long the span is: the most there is where an end is open."""
+        return self.ends - self.starts if self.starts and self.ends else timedelta.max
+
 
 class Edge(NamedTuple):
     """A span that a window has more than its base (`sign` 1), or that the base has more than it (-1)."""

@@ -17,11 +17,7 @@ from app.timezones import DAY
 def missing_windows(connection: Connection, now: datetime) -> list[Span]:
     """The spans that are to have rankings and have none, the longest first."""
     built = {Span(*row) for row in connection.execute(text("SELECT starts, ends FROM insights.windows"))}
-    return sorted(kept(now) - built, key=_length, reverse=True)
-
-
-def _length(span: Span) -> float:
-    return (span.ends - span.starts).total_seconds() if span.starts and span.ends else float("inf")
+    return sorted(kept(now) - built, key=lambda span: span.length, reverse=True)
 
 
 def build_window(connection: Connection, span: Span, now: datetime) -> None:

@@ -1,7 +1,6 @@
 """The listens by which a window differs from one that is counted."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cached_property, reduce
 from typing import Any
 
@@ -9,10 +8,10 @@ from sqlalchemy import CTE, FromClause, Select, func, literal, select, union_all
 
 from app.audience import EVERYONE
 from app.models.history import History
-from app.rollups.spans import Edge, Span
+from app.rollups.spans import Edge
 from app.services.expressions import between
 from app.services.listens import Listens
-from app.services.relations import LiveRelation, Relation
+from app.services.relations import LiveRelation, Relation, joined
 from app.timezones import DAY, timezone
 from app.windows import Window
 
@@ -30,14 +29,15 @@ class EdgeListens(Listens):
     @property
     def one_by_one(self) -> bool:
         """The edges of another time zone are short, and the planner would read the whole catalogue for them."""
-        return all(_length(edge.span) <= SHORT for edge in self._edges)
+        return all(edge.span.length <= SHORT for edge in self._edges)
 
     @cached_property
     def plays(self) -> CTE:
         # Joined rather than added up: the planner knows how many tracks an edge has, and not how many a union has. And
         # as it is: what is looked up for the tracks is not looked up by several processes, of which each counts them.
         counted: list[FromClause] = [self._plays(edge).subquery() for edge in self._edges]
-        return select(*reduce(_joined, counted).c).cte(self.name + "plays").prefix_with("MATERIALIZED")
+        plays = reduce(lambda one, other: joined(one, other, "track_id", "plays").subquery(), counted)
+        return select(*plays.c).cte(self.name + "plays").prefix_with("MATERIALIZED")
 
     def _plays(self, edge: Edge) -> Select[Any]:
         plays: Any = edge.sign * func.count()
@@ -58,14 +58,3 @@ class EdgeListens(Listens):
             )
         )
         return LiveRelation(parts.subquery(), self.name + "by_listener", one_by_one=self.one_by_one)
-
-
-def _joined(one: FromClause, other: FromClause) -> FromClause:
-    track_id = func.coalesce(one.c.track_id, other.c.track_id).label("track_id")
-    plays = (func.coalesce(one.c.plays, 0) + func.coalesce(other.c.plays, 0)).label("plays")
-    both = one.join(other, one.c.track_id == other.c.track_id, full=True)
-    return select(track_id, plays).select_from(both).subquery()
-
-
-def _length(span: Span) -> timedelta:
-    return span.ends - span.starts if span.starts and span.ends else timedelta.max

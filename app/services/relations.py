@@ -101,14 +101,14 @@ class LiveRelation(Relation):
         by_track: Relation | None = None,
     ) -> None:
         super().__init__(name)
-        self.parts = parts
+        self._parts = parts
         self._one_by_one = one_by_one
         self._is_unique = is_unique
         self._by_track = by_track
 
     @cached_property
     def counts(self) -> CTE:
-        parts = self.parts.c
+        parts = self._parts.c
         if self._is_unique:
             return select(parts.id, parts.plays).cte(self.name)
         return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
@@ -118,12 +118,12 @@ class LiveRelation(Relation):
         return self._times().cte(self.name + "_times")
 
     def times_of(self, rows: CTE) -> CTE:
-        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
+        parts = select(self._parts).join_from(self._parts, rows, rows.c.id == self._parts.c.id).subquery()
         few = LiveRelation(parts, self.name, one_by_one=self._one_by_one, is_unique=self._is_unique)
         return few._times().cte(self.name + "_times_of")
 
     def _times(self) -> Select[Any]:
-        parts = self.parts.c
+        parts = self._parts.c
         if self._by_track is not None:
             tracks: Any = self._by_track.times
             is_same, time = tracks.c.id == parts.track_id, tracks.c.listen_time_ms
@@ -131,10 +131,10 @@ class LiveRelation(Relation):
             tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
             time = cast(tracks.c.duration_ms, BigInteger) * parts.plays
         if self._is_unique:
-            return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self.parts, tracks, is_same)
+            return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self._parts, tracks, is_same)
         return (
             select(parts.id, total(parts.plays).label("plays"), total(time).label("listen_time_ms"))
-            .join_from(self.parts, tracks, is_same)
+            .join_from(self._parts, tracks, is_same)
             .group_by(parts.id)
         )
 
@@ -186,15 +186,9 @@ class CountedRelation(Relation):
         stored = self._stored
         if not added:
             return select(stored)
-        more = added_up(added, *measures)
-        sums = {
-            name: cast(func.coalesce(stored.c[name], 0) + func.coalesce(more.c[name], 0), BigInteger).label(name)
-            for name in measures
-        }
         # Joined: that takes half the time of adding up a union, where little is added to much.
-        both = stored.join(more, stored.c.id == more.c.id, full=True)
-        columns: list[Any] = [func.coalesce(stored.c.id, more.c.id).label("id"), *sums.values()]
-        return select(*columns).select_from(both).where(sums["plays"] > 0)
+        sums = joined(stored, added_up(added, *measures), "id", *measures)
+        return sums.where(sums.selected_columns.plays > 0)
 
 
 def measure_of(rows: Any, by: SortBy) -> ColumnElement[int]:
@@ -225,6 +219,15 @@ def added_up(parts: Sequence[FromClause], *measures: str) -> FromClause:
     rows = union_all(*(select(part.c.id, *(part.c[name] for name in measures)) for part in parts)).subquery()
     sums = (total(rows.c[name]).label(name) for name in measures)
     return select(rows.c.id, *sums).group_by(rows.c.id).subquery()
+
+
+def joined(one: FromClause, other: FromClause, key: str, *measures: str) -> Select[Any]:
+    """A key and sums of measures by key, over the rows of two selectables whose keys are unique."""
+    columns: list[Any] = [func.coalesce(one.c[key], other.c[key]).label(key)]
+    for name in measures:
+        measure = func.coalesce(one.c[name], 0) + func.coalesce(other.c[name], 0)
+        columns.append(cast(measure, BigInteger).label(name))
+    return select(*columns).select_from(one.join(other, one.c[key] == other.c[key], full=True))
 
 
 def number_of(rows: CTE) -> Select[int]:

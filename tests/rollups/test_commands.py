@@ -375,10 +375,9 @@ def test_after_an_uninstall_answers_are_live(rollups: Run, platform_engine: Engi
     with Session(platform_engine) as session:
         assert rollups_of(session).windows
     rollups("uninstall")
-    for _ in range(2):
-        with Session(platform_engine) as session:
-            assert rollups_of(session) == NONE
-            assert session.scalar(text('SELECT count(*) FROM "History"'))
+    with Session(platform_engine) as session:
+        assert rollups_of(session) == NONE
+        assert session.scalar(text('SELECT count(*) FROM "History"'))
     rollups("install")
     with Session(platform_engine) as session:
         assert rollups_of(session).windows
