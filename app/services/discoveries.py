@@ -2,23 +2,24 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, FromClause, Select, String, func, select, text, union_all
+from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import ArtistTrack, History
+from app.models.history import History
 from app.models.rollups import Kind, firsts
 from app.ranking import Page
 from app.rollups.changes import first_changes
 from app.rollups.spans import Span
 from app.services import catalogue
-from app.services.expressions import between, byte_order, looked_up
+from app.services.expressions import between, byte_order
 from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged
-from app.services.relations import LiveRelation, Relation
+from app.services.relations import Relation
 from app.services.rolled_up import RolledUpListens
 from app.services.sources import listens_of
 from app.windows import Window
@@ -59,34 +60,44 @@ def discovered_artists(session: Session, audience: Audience, window: Window, pag
     return Listing([DiscoveredArtist(**vars(artists[id_]), **vars(entry)) for id_, entry in found.items()], rows)
 
 
-class New:
-    """What was new in a window.
+class DatedListens(Listens):
+    """The listens of a window by track, with the first ones ever: counted in one pass with all that came before."""
 
-    What was first listened to in the window has all its listens up to the window's end in the window. So the listens up
-    to there are counted and dated in one pass.
-    """
-
-    def __init__(self, listens: Listens) -> None:
-        self.start = listens.start
-        until_then = Listens(
-            listens.audience, replace(listens.window, start=None), name=listens.name, is_open=listens.is_open
-        )
-        self.firsts = (
-            select(History.track_id, func.count().label("plays"), func.min(History.played_at).label("first"))
+    @cached_property
+    def firsts(self) -> CTE:
+        """`track_id`, `plays`, in the window, and `first`, the first listen ever, which may be before it."""
+        until_then = Listens(self.audience, replace(self.window, start=None), name=self.name, is_open=self.is_open)
+        plays = func.count() if self.start is None else func.count().filter(History.played_at >= self.start)
+        return (
+            select(History.track_id, plays.label("plays"), func.min(History.played_at).label("first"))
             .where(*until_then.conditions)
             .group_by(History.track_id)
-            .cte("firsts")
+            .cte(self.name + "firsts")
         )
-        self._tracks = select(self.firsts.c.track_id.label("id"), self.firsts).subquery()
-        credits, is_same = looked_up(ArtistTrack.track_id, self.firsts.c.track_id, one_by_one=listens.one_by_one)
-        self._artists = (
-            select(credits.c.artist_id.label("id"), self.firsts)
-            .join_from(self.firsts, credits, is_same)
-            .where(credits.c.is_primary)
-            .cte("firsts_of_artists")
-        )
-        self.by_track: Relation = LiveRelation(self._tracks, "new_track", one_by_one=listens.one_by_one)
-        self.by_artist: Relation = LiveRelation(self._artists, "new_artist", one_by_one=listens.one_by_one)
+
+    @cached_property
+    def dated_credits(self) -> CTE:
+        """`artist_id`, `is_primary` and the columns of `firsts`: its tracks with each of their artists."""
+        return self.credits_of(self.firsts).cte(self.name + "dated_credits")
+
+    @cached_property
+    def plays(self) -> CTE:
+        firsts = self.firsts.c
+        return select(firsts.track_id, firsts.plays).where(firsts.plays > 0).cte(self.name + "plays")
+
+    @cached_property
+    def credits(self) -> CTE:
+        return select(self.dated_credits).where(self.dated_credits.c.plays > 0).cte(self.name + "credits")
+
+
+class New:
+    """What was new in a window: it has all its listens up to the window's end there."""
+
+    def __init__(self, listens: Listens) -> None:
+        self.listens = DatedListens(listens.audience, listens.window, name=listens.name, is_open=listens.is_open)
+        self.start = self.listens.start
+        self.by_track = self.listens.by_track
+        self.by_artist = self.listens.by_primary_artist
 
     @property
     def is_everything(self) -> bool:
@@ -96,17 +107,21 @@ class New:
     @property
     def tracks(self) -> CTE:
         """`id` and `first` of the tracks that were new."""
-        return self._new(self._tracks).cte("new_tracks")
+        firsts = self.listens.firsts.c
+        tracks = select(firsts.track_id.label("id"), firsts.first)
+        return (tracks if self.start is None else tracks.where(firsts.first >= self.start)).cte("new_tracks")
 
     @property
     def artists(self) -> CTE:
         """`id` and `first` of the primary artists that were new."""
-        return self._new(self._artists).cte("new_artists")
-
-    def _new(self, parts: FromClause) -> Select[Any]:
-        first = func.min(parts.c.first)
-        query = select(parts.c.id, first.label("first")).group_by(parts.c.id)
-        return query if self.start is None else query.having(first >= self.start)
+        credits = self.listens.dated_credits.c
+        first = func.min(credits.first)
+        artists = (
+            select(credits.artist_id.label("id"), first.label("first"))
+            .where(credits.is_primary)
+            .group_by(credits.artist_id)
+        )
+        return (artists if self.start is None else artists.having(first >= self.start)).cte("new_artists")
 
 
 class RolledUpNew(New):

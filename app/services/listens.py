@@ -168,12 +168,12 @@ class Listens:
     @cached_property
     def credits(self) -> CTE:
         """`artist_id`, `is_primary`, `track_id` and `plays`: the tracks listened to with each of their artists."""
-        credits, is_same = looked_up(ArtistTrack.track_id, self.plays.c.track_id, one_by_one=self.one_by_one)
-        return (
-            select(credits.c.artist_id, credits.c.is_primary, self.plays)
-            .join_from(self.plays, credits, is_same)
-            .cte(self.name + "credits")
-        )
+        return self.credits_of(self.plays).cte(self.name + "credits")
+
+    def credits_of(self, tracks: CTE) -> Select[Any]:
+        """`artist_id`, `is_primary` and the columns of rows with a `track_id`: these with each of their artists."""
+        credits, is_same = looked_up(ArtistTrack.track_id, tracks.c.track_id, one_by_one=self.one_by_one)
+        return select(credits.c.artist_id, credits.c.is_primary, tracks).join_from(tracks, credits, is_same)
 
     @cached_property
     def by_track(self) -> Relation:

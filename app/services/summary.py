@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
+from app.ranking import SortBy
 from app.services.listens import Listens
 from app.services.rankings import (
     Place,
@@ -79,7 +80,7 @@ def overview(listens: Listens, limit: int, **more: Select[Any]) -> Select[Any]:
     All in one statement, so that what they share is read once. `read_overview` reads its one row.
     """
     queries = {
-        "listens": listens.count(),
+        "listens": listens.whole(SortBy.COUNT, listens.by_track),
         "distinct_tracks": listens.by_track.number,
         "distinct_artists": listens.by_artist.number,
         "distinct_primary_artists": listens.by_primary_artist.number,

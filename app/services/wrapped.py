@@ -103,7 +103,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
 
 def _query(listens: Listens) -> Select[Any]:
     new = New(listens)
-    return overview(listens, TOP, new_tracks=number_of(new.tracks), new_primary_artists=number_of(new.artists))
+    return overview(new.listens, TOP, new_tracks=number_of(new.tracks), new_primary_artists=number_of(new.artists))
 
 
 def _percentile(session: Session, window: Window, listens: int) -> float | None:
