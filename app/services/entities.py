@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, String, literal, select
+from sqlalchemy import ARRAY, String, distinct, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -14,7 +14,7 @@ from app.services import catalogue
 from app.services.expressions import byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
-from app.services.relations import Relation, side_by_side
+from app.services.relations import Relation
 from app.services.sources import listens_of
 from app.windows import Window
 
@@ -113,15 +113,17 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
 def _listened(session: Session, listens: Listens, entries: Relation, id_: str, limit: int) -> dict[str, Any]:
     """What a track's and an artist's page have in common; `entries` is the list that it has a rank in."""
     ranks = entries.ranks_of(literal([id_], ARRAY(String)), SortBy.COUNT).subquery()
-    figures = {
-        "listens": listens.count(),
-        "listen_time_ms": listens.listen_time(),
-        "listeners": listens.distinct_listeners(),
-        "first_listened_at": listens.first(),
-        "last_listened_at": listens.last(),
-        "rank": select(ranks.c.rank),
-    }
-    found = session.execute(side_by_side(figures)).one()
+    # Out of the rows, rather than one by one: they are looked up once.
+    rows = listens.rows.c
+    figures = select(
+        func.count().label("listens"),
+        func.count(distinct(rows.user_id)).label("listeners"),
+        func.min(rows.played_at).label("first_listened_at"),
+        func.max(rows.played_at).label("last_listened_at"),
+        listens.listen_time().scalar_subquery().label("listen_time_ms"),
+        select(ranks.c.rank).scalar_subquery().label("rank"),
+    ).select_from(listens.rows)
+    found = session.execute(figures).one()
     return dict(found._mapping) | {
         "window": listens.window,
         "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
