@@ -19,8 +19,8 @@ from app.cache.backends import Backend, backend
 from app.cache.breaker import CacheUnavailableError
 from app.cache.keys import EVERYONE
 from app.rollups.connections import direct_engine
-from app.rollups.installation import CHANNEL, MOST_USERS
 from app.rollups.state import IS_INSTALLED
+from app.rollups.triggers import CHANNEL, MOST_USERS
 
 log = structlog.get_logger(__name__)
 

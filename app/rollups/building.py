@@ -94,11 +94,12 @@ def count_due_users(connection: Connection, now: datetime, tell: Callable[[str],
     return True
 
 
-# The indexes of rankings that hold the order of lists. Not that of equals, who are sorted when they are asked for: ids
-# would more than double the indexes.
+# The indexes that hold the order of lists. Not that of equals, who are sorted when they are asked for: ids would more
+# than double the indexes.
 ORDERS = {
-    "rankings_by_plays": "(window_id, kind, plays DESC)",
-    "rankings_by_listen_time": "(window_id, kind, listen_time_ms DESC)",
+    "rankings_by_plays": "rankings (window_id, kind, plays DESC)",
+    "rankings_by_listen_time": "rankings (window_id, kind, listen_time_ms DESC)",
+    "firsts_by_played_at": "firsts (kind, played_at DESC)",
 }
 
 
@@ -113,7 +114,7 @@ def build_at_once(connection: Connection, now: Callable[[], datetime], tell: Cal
     build(connection, now, tell)
     for name, columns in ORDERS.items():
         tell(f"index {name}")
-        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.rankings {columns}")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.{columns}")
 
 
 def describe(span: Span) -> str:

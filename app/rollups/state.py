@@ -8,8 +8,8 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from app.rollups.heavy_users import IS_UNCHANGED
-from app.rollups.installation import PREFIX, TRIGGERS
 from app.rollups.spans import Span
+from app.rollups.triggers import PREFIX, TRIGGERS
 from app.slots import start_of_slot
 from app.timezones import DAY
 

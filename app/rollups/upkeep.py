@@ -27,7 +27,8 @@ SHARE = 0.5
 LONGEST = 2.0
 # Prefix sums are counted again after so many times the time that it took: while old listens come, in vain.
 REST = 20
-# Changes after which the log is swept: what is deleted from it would be read over by every question.
+# Changes after which the log is swept: what is deleted from it would be read over by every question, and so would what
+# waits to be put in its place in an index.
 SWEEP = 5000
 
 
@@ -97,6 +98,10 @@ class Upkeep(threading.Thread):
         if self._unswept > SWEEP:
             self._unswept = 0
             connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in (*LOGS, 'rankings'))}"))
+            if connection.scalar(
+                text("SELECT to_regprocedure('insights.tidy()') IS NOT NULL")
+            ):  # else of an older version
+                connection.execute(text("SELECT insights.tidy()"))
 
 
 def _count_prefixes(connection: Connection, now: datetime) -> None:

@@ -209,12 +209,16 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
             )
         )
         connection.execute(text("DROP FUNCTION insights.forget_counts CASCADE"))
+        connection.execute(text("DROP EXTENSION btree_gin CASCADE"))
+        connection.execute(text('CREATE INDEX songswap_insights_track_id ON "History" (track_id)'))
         connection.execute(text("UPDATE insights.alembic_version SET version_num = '0001'"))
     assert "of an older version" in rollups("status").output
     again = rollups("install").output
     assert "schema, functions and triggers" in again
     assert "slots" not in again
     with platform_engine.begin() as connection:
+        indexes = set(connection.scalars(text("SELECT indexname FROM pg_indexes WHERE tablename = 'History'")))
+        assert indexes == {"pk_History", "songswap_insights_played_at", "songswap_insights_tracks"}
         connection.execute(text("INSERT INTO \"History\" VALUES (2, '2026-11-23 10:00:00.5', 'track1')"))
     rollups("verify")
 
@@ -368,6 +372,18 @@ def test_uninstall_leaves_the_schema_byte_for_byte_as_it_was(rollups: Run, platf
     assert schema_dump(platform_engine) == before
     rollups("uninstall")
     assert schema_dump(platform_engine) == before
+
+
+def test_an_extension_that_was_there_before_is_left_there(rollups: Run, platform_engine: Engine) -> None:
+    with platform_engine.begin() as connection:
+        connection.execute(text("CREATE EXTENSION btree_gin SCHEMA public"))
+    before = schema_dump(platform_engine)
+    rollups("install")
+    rollups("verify")
+    rollups("uninstall")
+    assert schema_dump(platform_engine) == before
+    with platform_engine.begin() as connection:
+        connection.execute(text("DROP EXTENSION btree_gin"))
 
 
 def test_after_an_uninstall_answers_are_live(rollups: Run, platform_engine: Engine) -> None:

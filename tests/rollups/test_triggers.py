@@ -17,8 +17,8 @@ from app.rollups.announcements import UNANNOUNCED
 from app.rollups.building import build, start_anew
 from app.rollups.folding import fold
 from app.rollups.folding import snapshot as writing_snapshot
-from app.rollups.installation import CHANNEL, MOST_USERS, PREFIX, WATCHED
 from app.rollups.state import NONE
+from app.rollups.triggers import CHANNEL, MOST_USERS, PREFIX, WATCHED
 from app.rollups.verification import differences
 from tests.conftest import NOW
 from tests.rollups.conftest import install, operator, quiet
