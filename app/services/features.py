@@ -4,13 +4,27 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Float, Integer, Row, Select, case, cast, column, func, select, true
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Float,
+    Integer,
+    Row,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import TrackFeatures
-from app.services.expressions import element, looked_up, total
+from app.services.expressions import looked_up, total
 from app.services.listens import Listens
 from app.services.sources import listens_of
 from app.services.statements import run
@@ -104,38 +118,32 @@ def _query(listens: Listens) -> Select[Any]:
     return select(counts, bins).join_from(counts, bins, true(), isouter=True)
 
 
-def _profile(featured: CTE) -> Select[Any]:
+def _profile(featured: CTE) -> CompoundSelect[Any]:
     """A row for each bin of each feature that has a value; `number` is the feature's place in RANGES, from 1.
 
-    Two passes, for the spread is about the mean: one over the tracks, one over their features one by one.
+    Two passes, for the spread is about the mean: one over all features at once, and one for each of them.
     """
     weight = cast(func.sum(featured.c.plays), Float)
     means = select(
-        array([_unless_tiny(func.sum(featured.c.plays * featured.c[name])) / weight for name in RANGES]).label("means")
+        *((_unless_tiny(func.sum(featured.c.plays * featured.c[name])) / weight).label(name) for name in RANGES)
     ).cte("means")
-    value = (
-        func.unnest(array([featured.c[name] for name in RANGES]))
-        .table_valued(column("value", Float), with_ordinality="number", joins_implicitly=True, name="feature")
-        .render_derived()
-    )
-    valued = select(featured.c.plays, value.c.number, value.c.value).cte("valued")
-    number = valued.c.number
-    low, high = (element(ends, Float(), number) for ends in zip(*RANGES.values(), strict=True))
-    bin_ = func.least(func.greatest(func.floor((valued.c.value - low) / (high - low) * BINS), 0), BINS - 1)
-    mean = means.c.means[number]
-    return (
-        select(
-            number,
-            cast(bin_, Integer).label("bin"),
-            mean.label("mean"),
-            total(valued.c.plays).label("plays"),
-            func.sum(valued.c.plays * func.power(_unless_tiny(valued.c.value - mean), 2)).label("squares"),
-            func.min(valued.c.value).label("min"),
-            func.max(valued.c.value).label("max"),
-        )
-        .join_from(valued, means, true())
-        .group_by(number, bin_, mean)
-    )
+    return union_all(*(_bins(featured, means, number, name) for number, name in enumerate(RANGES, start=1)))
+
+
+def _bins(featured: CTE, means: CTE, number: int, name: str) -> Select[Any]:
+    low, high = RANGES[name]
+    value, mean = featured.c[name], select(means.c[name]).scalar_subquery()
+    place = func.floor((value - literal(low, Float)) / literal(high - low, Float) * BINS)
+    bin_ = cast(func.least(func.greatest(place, 0), BINS - 1), Integer)
+    return select(
+        literal(number, Integer).label("number"),
+        bin_.label("bin"),
+        mean.label("mean"),
+        total(featured.c.plays).label("plays"),
+        func.sum(featured.c.plays * func.power(_unless_tiny(value - mean), 2)).label("squares"),
+        func.min(value).label("min"),
+        func.max(value).label("max"),
+    ).group_by("bin")
 
 
 def _unless_tiny(value: ColumnElement[Any]) -> ColumnElement[float]:
