@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.cli.database import PLATFORM_TABLES
 from app.models.base import Base
-from app.rollups import upkeep
 from app.rollups.building import build, start_anew
 from app.rollups.installation import install
 from app.rollups.state import rollups_of
+from app.rollups.upkeep import Upkeep
 from config import load_settings
 from tests.conftest import NOW, SECRET
 from tests.factories import Platform
@@ -202,7 +202,7 @@ def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: En
         assert rollups_of(session).listens_changed
         months = set(rollups_of(session).prefixes)
         assert datetime(2026, 11, 1) in months
-    keeper = upkeep.Upkeep(service, threading.Event(), threading.Event())
+    keeper = Upkeep(service, threading.Event(), threading.Event())
     with role.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         keeper.look(connection)
     with Session(role) as session:
@@ -211,12 +211,11 @@ def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: En
 
 
 def test_what_waits_to_be_put_into_the_index_of_tracks_is_put_there_under_the_role(
-    owner: Engine, role: Engine, service: Flask, monkeypatch: pytest.MonkeyPatch
+    owner: Engine, role: Engine, service: Flask
 ) -> None:
     pages_emptied = text("SELECT gin_clean_pending_list('songswap_insights_tracks')")
     listen = text("INSERT INTO \"History\" VALUES (1, clock_timestamp() AT TIME ZONE 'UTC', :track_id)")
-    monkeypatch.setattr(upkeep, "SWEEP", 0)
-    keeper = upkeep.Upkeep(service, threading.Event(), threading.Event())
+    keeper = Upkeep(service, threading.Event(), threading.Event())
     for kept_up in (False, True):
         with owner.begin() as connection:
             connection.execute(listen, {"track_id": PATH_VALUES["track_id"]})

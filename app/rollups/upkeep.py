@@ -27,9 +27,16 @@ SHARE = 0.5
 LONGEST = 2.0
 # Prefix sums are counted again after so many times the time that it took: while old listens come, in vain.
 REST = 20
-# Changes after which the log is swept: what is deleted from it would be read over by every question, and so would what
-# waits to be put in its place in an index.
+# Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
+
+
+# An installation of an older version has nothing to tidy.
+STATE = """
+    SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated,
+        to_regprocedure('insights.tidy()') IS NOT NULL AS can_tidy
+    FROM insights.state
+"""
 
 
 class Upkeep(threading.Thread):
@@ -69,9 +76,7 @@ class Upkeep(threading.Thread):
         with the_only_writer(connection, wait=False) as is_only:
             if not is_only or not connection.scalar(IS_CURRENT):
                 return
-            state = connection.execute(
-                text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
-            ).one()
+            state = connection.execute(text(STATE)).one()
             if not state.trusted:
                 return
             if not is_complete(connection):
@@ -84,6 +89,9 @@ class Upkeep(threading.Thread):
             if state.truncated:
                 log.info("rollups_rebuilt", reason="a table was truncated")
                 start_anew(connection)
+            if state.can_tidy:
+                # What waits to be put in its place in the index is looked through for each track that is looked up.
+                connection.execute(text("SELECT insights.tidy()"))
             with snapshot(connection):
                 changes = fold(connection)
             self._sweep(connection, changes)
