@@ -1,7 +1,7 @@
 """What commits announce: whose answers a cached copy of is old from now on.
 
-The triggers of the rollups send a notification with a commit. One thread of each process hears it (LISTEN), looks into
-the log for commits that happened beside one that announced itself, and ends the generations of those answers, so that a
+The triggers of the rollups send a notification with a commit. One thread of each process hears it (LISTEN), looks for
+commits that happened beside one that announced itself, and ends the generations of those answers, so that a
 committed listen shows within a second, cached or not.
 """
 
@@ -19,7 +19,7 @@ from app.cache.backends import Backend, backend
 from app.cache.breaker import CacheUnavailableError
 from app.cache.keys import EVERYONE
 from app.rollups.connections import direct_engine
-from app.rollups.state import IS_INSTALLED
+from app.rollups.state import IS_CURRENT
 from app.rollups.triggers import CHANNEL, MOST_USERS
 
 log = structlog.get_logger(__name__)
@@ -34,9 +34,9 @@ ABSENCE = 5
 # The users whose listens were changed, unannounced, by commits since the snapshot `seen`; and the snapshot of now.
 UNANNOUNCED = text("""
     SELECT CAST(pg_current_snapshot() AS text) AS snapshot, (
-        SELECT array_agg(DISTINCT user_id) FROM insights.listen_changes
-        WHERE unannounced >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
-            AND NOT pg_visible_in_snapshot(unannounced, CAST(:seen AS pg_snapshot))
+        SELECT array_agg(DISTINCT user_id) FROM insights.unannounced, unnest(users) AS user_id
+        WHERE transaction >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
+            AND NOT pg_visible_in_snapshot(transaction, CAST(:seen AS pg_snapshot))
     ) AS users
 """)
 
@@ -128,8 +128,8 @@ class Listener(threading.Thread):
             self._end_generations()
 
     def _look(self, connection: Connection, seen: str | None) -> str | None:
-        """Note who is unannounced in the log since a snapshot; the snapshot of now, None where no rollups are."""
-        if not connection.scalar(IS_INSTALLED):
+        """Note who is unannounced since a snapshot; the snapshot of now, None where no rollups of this version are."""
+        if not connection.scalar(IS_CURRENT):
             return None
         if seen is None:
             # Whatever was announced before, this process has not heard it.

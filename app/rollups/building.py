@@ -31,11 +31,11 @@ MONTHS_AT_ONCE = 6
 def start_anew(connection: Connection) -> None:
     """Forget all rollups and changes, and trust what is built from now on, on a connection in autocommit."""
     with snapshot(connection):
-        announce_all(connection)  # and with it what waits in the log unannounced
+        announce_all(connection)  # and with it who is still to be announced
         drop_windows(connection, ())
         for table in ("slots", "firsts", "heavy_users", "prefixes", "id_blocks"):
             connection.execute(text(f"DELETE FROM insights.{table}"))
-        for log in (*LOGS, "truncations"):
+        for log in (*LOGS, "truncations", "unannounced"):
             connection.execute(text(f"DELETE FROM insights.{log}"))
         connection.execute(
             text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false, firsts_built = false")

@@ -83,18 +83,14 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(_set_firsts(kind)))
-    listens = (connection.scalar(text(CLEAR_LISTENS)) or 0) if held["listen_changes"] else 0
-    filled = [log for log in CATALOGUE_LOGS if held[log]]
-    return listens + sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in filled)
+    connection.execute(text(ANNOUNCE))
+    return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
 
 
-# What a listener has not found in the log until now, it will not find: it is announced with the fold.
-CLEAR_LISTENS = """
-    WITH gone AS (DELETE FROM insights.listen_changes RETURNING user_id, unannounced),
-    told AS MATERIALIZED (
-        SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone WHERE unannounced IS NOT NULL
-    )
-    SELECT (SELECT count(*) FROM gone) FROM told
+# Whom a listener has not found noted until now, it will not find: they are announced with the fold.
+ANNOUNCE = """
+    WITH gone AS (DELETE FROM insights.unannounced RETURNING users)
+    SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone, unnest(users) AS user_id
 """
 
 

@@ -63,7 +63,7 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
 
     def everything() -> None:
         _lock_platform(connection, "ACCESS EXCLUSIVE")
-        announce_all(connection)  # and with it what waits in the log unannounced
+        announce_all(connection)  # and with it who is still to be announced
         # Whoever reads these will read the platform's tables, too: he is not waited for while those are locked.
         for table in connection.execute(
             text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")

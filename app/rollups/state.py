@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.rollups.heavy_users import IS_UNCHANGED
@@ -13,21 +13,15 @@ from app.rollups.triggers import PREFIX, TRIGGERS
 from app.slots import start_of_slot
 from app.timezones import DAY
 
-
-def _is_there(table: str) -> TextClause:
-    """Whether the role may read a table; it may not be there, and neither may the schema, or the right to enter it."""
-    return text("""
-        SELECT EXISTS (
-            SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'insights' AND c.relname = :table
-                AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-        )
-    """).bindparams(table=table)
-
-
-IS_INSTALLED = _is_there("state")
-# Not so for a version before this one, which is yet to be brought up to date: its newest table tells.
-IS_CURRENT = _is_there("prefix_rest")
+# Whether the role may read the newest table. It is not there before an older version is brought up to date; and neither
+# may the schema be, or the right to enter it.
+IS_CURRENT = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'insights' AND c.relname = 'unannounced'
+            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    )
+""")
 STATE = text("""
     SELECT trusted, reason, slots_built, firsts_built,
         (

@@ -16,22 +16,23 @@ CHANGES_OF = {"INSERT": "REFERENCING NEW TABLE AS after", "DELETE": "REFERENCING
 # A trigger's function by the table that it watches. `before` and `after` are the rows of a statement; one of them is
 # not there for INSERT and DELETE, and the statement that would read it is then not run.
 #
-# PostgreSQL lets no two transactions commit at once that have a NOTIFY. So one at a time announces itself: what another
-# one changes meanwhile says in the log that it is unannounced, and is looked for there.
+# PostgreSQL lets no two transactions commit at once that have a NOTIFY. So one at a time announces itself. Another one
+# notes meanwhile whose listens it has changed, and is looked for there.
 LISTENS = f"""
-    IF NOT pg_try_advisory_xact_lock({ANNOUNCING}) THEN
-        unannounced := pg_current_xact_id();
-    END IF;
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, -1, unannounced FROM before;
+        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, -1 FROM before;
         SELECT array_agg(DISTINCT user_id) INTO gone FROM before;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, 1, unannounced FROM after;
+        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, 1 FROM after;
         SELECT array_agg(DISTINCT user_id) INTO came FROM after;
     END IF;
-    IF unannounced IS NULL THEN
-        PERFORM insights.announce(gone || came);
+    IF cardinality(gone || came) > 0 THEN
+        IF pg_try_advisory_xact_lock({ANNOUNCING}) THEN
+            PERFORM insights.announce(gone || came);
+        ELSE
+            INSERT INTO insights.unannounced VALUES (pg_current_xact_id(), gone || came);
+        END IF;
     END IF;
 """
 # Announce users whose listens have changed.
@@ -124,7 +125,6 @@ def _function(name: str, body: str) -> str:
         DECLARE
             gone bigint[] := '{{}}';
             came bigint[] := '{{}}';
-            unannounced xid8;
             changes boolean;
         BEGIN
             {body}

@@ -29,14 +29,7 @@ LONGEST = 2.0
 REST = 20
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
-
-
-# An installation of an older version has nothing to tidy.
-STATE = """
-    SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated,
-        to_regprocedure('insights.tidy()') IS NOT NULL AS can_tidy
-    FROM insights.state
-"""
+SWEPT = (*LOGS, "unannounced", "rankings")
 
 
 class Upkeep(threading.Thread):
@@ -76,7 +69,9 @@ class Upkeep(threading.Thread):
         with the_only_writer(connection, wait=False) as is_only:
             if not is_only or not connection.scalar(IS_CURRENT):
                 return
-            state = connection.execute(text(STATE)).one()
+            state = connection.execute(
+                text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
+            ).one()
             if not state.trusted:
                 return
             if not is_complete(connection):
@@ -89,9 +84,8 @@ class Upkeep(threading.Thread):
             if state.truncated:
                 log.info("rollups_rebuilt", reason="a table was truncated")
                 start_anew(connection)
-            if state.can_tidy:
-                # What waits to be put in its place in the index is looked through for each track that is looked up.
-                connection.execute(text("SELECT insights.tidy()"))
+            # What waits to be put in its place in the index is looked through for each track that is looked up.
+            connection.execute(text("SELECT insights.tidy()"))
             with snapshot(connection):
                 changes = fold(connection)
             self._sweep(connection, changes)
@@ -105,11 +99,7 @@ class Upkeep(threading.Thread):
         self._unswept += changes
         if self._unswept > SWEEP:
             self._unswept = 0
-            connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in (*LOGS, 'rankings'))}"))
-            if connection.scalar(
-                text("SELECT to_regprocedure('insights.tidy()') IS NOT NULL")
-            ):  # else of an older version
-                connection.execute(text("SELECT insights.tidy()"))
+            connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in SWEPT)}"))
 
 
 def _count_prefixes(connection: Connection, now: datetime) -> None:

@@ -205,7 +205,7 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
         connection.execute(
             text(
                 "DROP TABLE insights.user_rankings, insights.heavy_users, insights.prefix_sums, insights.prefixes,"
-                " insights.id_blocks, insights.prefix_rest"
+                " insights.id_blocks, insights.prefix_rest, insights.unannounced"
             )
         )
         connection.execute(text("DROP FUNCTION insights.forget_counts CASCADE"))
