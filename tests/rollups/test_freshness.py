@@ -15,7 +15,7 @@ from tests.servers import Start, database, starting, url_of
 MINE, OTHERS, EVERYONES = "/insights/total/listens/1", "/insights/total/listens/2", "/insights/global/total/listens"
 WORKERS = 2
 # Asked so many times, each worker has most likely answered.
-TIMES = 4 * WORKERS
+TIMES = 12 * WORKERS
 
 Listen = Callable[..., None]
 
