@@ -37,12 +37,12 @@ TO songswap_insights;
 -- The service's own schema, where it is: rows come and go, tables do not.
 DO $$
 BEGIN
-    IF to_regnamespace('insights') IS NOT NULL THEN
+    IF to_regclass('insights.state') IS NOT NULL THEN
         REVOKE ALL ON ALL TABLES IN SCHEMA insights FROM songswap_insights;
         GRANT USAGE ON SCHEMA insights TO songswap_insights;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO songswap_insights;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO songswap_insights;
-        GRANT EXECUTE ON FUNCTION insights.announce, insights.tidy TO songswap_insights;
+        GRANT EXECUTE ON FUNCTION insights.announce TO songswap_insights;
         IF current_setting('server_version_num')::int >= 170000 THEN
             -- To vacuum and analyze them after large changes. Before PostgreSQL 17 autovacuum alone does that.
             GRANT MAINTAIN ON ALL TABLES IN SCHEMA insights TO songswap_insights;

@@ -210,22 +210,6 @@ def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: En
         assert set(rollups_of(session).prefixes) == months
 
 
-def test_what_waits_to_be_put_into_the_index_of_tracks_is_put_there_under_the_role(
-    owner: Engine, role: Engine, service: Flask
-) -> None:
-    pages_emptied = text("SELECT gin_clean_pending_list('songswap_insights_tracks')")
-    listen = text("INSERT INTO \"History\" VALUES (1, clock_timestamp() AT TIME ZONE 'UTC', :track_id)")
-    keeper = Upkeep(service, threading.Event(), threading.Event())
-    for kept_up in (False, True):
-        with owner.begin() as connection:
-            connection.execute(listen, {"track_id": PATH_VALUES["track_id"]})
-        if kept_up:
-            with role.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                keeper.look(connection)
-        with owner.begin() as connection:
-            assert connection.scalar(pages_emptied) == (0 if kept_up else 1)
-
-
 def test_the_tables_of_the_rollups_are_vacuumed_under_the_role(role: Engine) -> None:
     with role.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.dialect.server_version_info < (17,):

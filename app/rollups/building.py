@@ -112,9 +112,9 @@ def build_at_once(connection: Connection, now: Callable[[], datetime], tell: Cal
         for name in ORDERS:
             connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS insights.{name}")
     build(connection, now, tell)
-    for name, columns in ORDERS.items():
+    for name, definition in ORDERS.items():
         tell(f"index {name}")
-        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.{columns}")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.{definition}")
 
 
 def describe(span: Span) -> str:

@@ -68,6 +68,7 @@ def snapshot(connection: Connection) -> Iterator[Connection]:
 
 def fold(connection: Connection) -> int:
     """Add what the logs hold to the rollups, in the transaction that is open; the number of changes."""
+    connection.execute(text(ANNOUNCE))
     held = {log: bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM insights.{log})"))) for log in LOGS}
     if not any(held.values()):
         return 0
@@ -83,11 +84,11 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(_set_firsts(kind)))
-    connection.execute(text(ANNOUNCE))
     return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
 
 
-# Whom a listener has not found noted until now, it will not find: they are announced with the fold.
+# Whom a listener has not found noted until now, it will not find: they are announced with the fold, be it that the logs
+# hold nothing any more, since a process of the version before has folded it in.
 ANNOUNCE = """
     WITH gone AS (DELETE FROM insights.unannounced RETURNING users)
     SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone, unnest(users) AS user_id

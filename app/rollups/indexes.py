@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+TRACKS = "songswap_insights_tracks"
 # By time for the edges of windows, by track for the pages of tracks and corrections of the catalogue, and the credits
 # by artist for the pages of artists. `credits` and `durations` hold what is looked up track by track for a user's
 # listens: no row of the tables is read for it, which saves a third of the time.
 #
 # Listens come in the order of time: none comes back to a page of `played_at` that is full. They come in no order of
-# tracks: a B-tree takes a writer a quarter of its rate. GIN has a list of what is yet to be put in its place, which
-# `TIDY` empties; the index is a little larger, and a little slower to be read.
+# tracks: a B-tree takes a writer a quarter of its rate. GIN appends them to a list, and puts a full list in its place
+# in one go. The list is read with each look-up: a megabyte takes less than a millisecond.
 INDEXES = {
     "songswap_insights_played_at": '"History" (played_at) WITH (fillfactor = 100)',
-    "songswap_insights_tracks": '"History" USING gin (track_id)',
+    TRACKS: '"History" USING gin (track_id) WITH (gin_pending_list_limit = 1024)',
     "songswap_insights_artist_id": '"ArtistTracks" (artist_id)',
     "songswap_insights_credits": '"ArtistTracks" (track_id) INCLUDE (artist_id, is_primary)',
     "songswap_insights_durations": '"Tracks" (id) INCLUDE (duration_ms)',
@@ -21,22 +22,20 @@ INDEXES = {
 # What versions before this one had.
 FORMER = ("songswap_insights_track_id",)
 
-# GIN for single values. A trusted extension, of PostgreSQL's own: whoever may create the schema may create it, and
-# where the database has it already, it is left there.
-EXTENSION = "CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA insights"
-
-# Only the index's owner may do this.
-TIDY = """
-    CREATE OR REPLACE FUNCTION insights.tidy() RETURNS void LANGUAGE sql
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        SELECT gin_clean_pending_list(oid) FROM pg_class WHERE relname = 'songswap_insights_tracks' AND relkind = 'i'
-    $$
-"""
+# GIN for single values: of PostgreSQL's own, and trusted, so that whoever may create a schema may create it. Where the
+# server does not offer it, a B-tree gives the same answers.
+EXTENSION = "btree_gin"
+B_TREE = '"History" (track_id)'
 
 
 def build_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
     """Build the indexes that are missing, on a connection in autocommit, while the platform keeps writing."""
-    for name, definition in INDEXES.items():
+    offered = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = :name)")
+    has_gin = connection.scalar(offered, {"name": EXTENSION})
+    if has_gin:
+        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
+        connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION} SCHEMA insights")
+    for name, definition in (INDEXES if has_gin else INDEXES | {TRACKS: B_TREE}).items():
         valid = connection.scalar(
             text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"), {"name": name}
         )
@@ -50,8 +49,28 @@ def build_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
+def drop_extension(connection: Connection) -> None:
+    """Drop the extension where it came with the rollups, and its index. What else has come to use it, keeps it.
+
+    In the transaction that is open, which has locked the platform's tables.
+    """
+    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {TRACKS}")
+    connection.exec_driver_sql(f"""
+        DO $$ BEGIN
+            IF EXISTS (
+                SELECT FROM pg_extension
+                WHERE extname = '{EXTENSION}' AND extnamespace = to_regnamespace('insights')
+            ) THEN
+                DROP EXTENSION {EXTENSION};
+            END IF;
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            ALTER EXTENSION {EXTENSION} SET SCHEMA public;
+        END $$
+    """)
+
+
 def drop_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
     """Drop the indexes, on a connection in autocommit."""
+    tell("indexes")
     for name in (*INDEXES, *FORMER):
-        tell(f"index {name}")
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

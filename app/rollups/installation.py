@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from app.rollups.indexes import EXTENSION, TIDY, build_indexes, drop_indexes
+from app.rollups.indexes import build_indexes, drop_extension, drop_indexes
 from app.rollups.triggers import CHANNEL, PREFIX, TRIGGERS, WATCHED, functions, triggers
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -24,8 +24,6 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
 
     Raises OperationalError where the platform's tables stay locked by others.
     """
-    connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
-    connection.exec_driver_sql(EXTENSION)
     build_indexes(connection, tell)
 
     config = Config()
@@ -37,8 +35,9 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
         # First of all: whoever writes here holds locks there. Who reads here is waited for, while writers wait.
         _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
+        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
         command.upgrade(config, "head")
-        for function in (TIDY, *functions()):
+        for function in functions():
             connection.exec_driver_sql(function)
         for trigger in triggers():
             connection.exec_driver_sql(trigger)
@@ -48,6 +47,7 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
                 "UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'"
                 " WHERE slots_built OR EXISTS (SELECT FROM insights.windows)"
             )
+        announce_all(connection)  # and with it who was to be announced in an older version's way
 
     if not (watched and _version(connection) == ScriptDirectory.from_config(config).get_current_head()):
         tell("schema, functions and triggers")
@@ -72,6 +72,7 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
         for table in WATCHED:
             for name in ("insert", "update", "delete", "truncate"):
                 connection.exec_driver_sql(f'DROP TRIGGER IF EXISTS {PREFIX}{name} ON "{table}"')
+        drop_extension(connection)
         connection.exec_driver_sql("DROP SCHEMA IF EXISTS insights CASCADE")
 
     tell("triggers and schema")

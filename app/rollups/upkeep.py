@@ -84,8 +84,6 @@ class Upkeep(threading.Thread):
             if state.truncated:
                 log.info("rollups_rebuilt", reason="a table was truncated")
                 start_anew(connection)
-            # What waits to be put in its place in the index is looked through for each track that is looked up.
-            connection.execute(text("SELECT insights.tidy()"))
             with snapshot(connection):
                 changes = fold(connection)
             self._sweep(connection, changes)

@@ -1,5 +1,6 @@
 """Discoveries: what was listened to for the first time ever within the window."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -90,14 +91,13 @@ class DatedListens(Listens):
         return select(self.dated_credits).where(self.dated_credits.c.plays > 0).cte(self.name + "credits")
 
 
-class New:
+class New(ABC):
     """What was new in a window: it has all its listens up to the window's end there."""
 
     def __init__(self, listens: Listens) -> None:
-        self.listens = DatedListens(listens.audience, listens.window, name=listens.name, is_open=listens.is_open)
-        self.start = self.listens.start
-        self.by_track = self.listens.by_track
-        self.by_artist = self.listens.by_primary_artist
+        self.start = listens.start
+        self.by_track = listens.by_track
+        self.by_artist = listens.by_primary_artist
 
     @property
     def is_everything(self) -> bool:
@@ -105,15 +105,31 @@ class New:
         return self.start is None
 
     @property
+    @abstractmethod
     def tracks(self) -> CTE:
         """`id` and `first` of the tracks that were new."""
+
+    @property
+    @abstractmethod
+    def artists(self) -> CTE:
+        """`id` and `first` of the primary artists that were new."""
+
+
+class LiveNew(New):
+    """What was new, out of the live tables."""
+
+    def __init__(self, listens: Listens) -> None:
+        self.listens = DatedListens(listens.audience, listens.window, name=listens.name, is_open=listens.is_open)
+        super().__init__(self.listens)
+
+    @property
+    def tracks(self) -> CTE:
         firsts = self.listens.firsts.c
         tracks = select(firsts.track_id.label("id"), firsts.first)
         return (tracks if self.start is None else tracks.where(firsts.first >= self.start)).cte("new_tracks")
 
     @property
     def artists(self) -> CTE:
-        """`id` and `first` of the primary artists that were new."""
         credits = self.listens.dated_credits.c
         first = func.min(credits.first)
         artists = (
@@ -128,10 +144,8 @@ class RolledUpNew(New):
     """What was new to everyone, out of the rollups."""
 
     def __init__(self, listens: RolledUpListens) -> None:
-        self.by_track = listens.by_track
-        self.by_artist = listens.by_primary_artist
+        super().__init__(listens)
         self._rollups = listens.rollups
-        self.start = listens.start
         self._span = Span.of(listens.window)
 
     @property
@@ -163,7 +177,7 @@ def new_in(session: Session, audience: Audience, window: Window) -> New:
     listens = listens_of(session, audience, window)
     if isinstance(listens, RolledUpListens) and listens.is_counted and listens.rollups.has_firsts:
         return RolledUpNew(listens)
-    return New(listens)
+    return LiveNew(listens)
 
 
 def _page(session: Session, rows: CTE, relation: Relation, new: New, page: Page) -> tuple[dict[str, Discovery], int]:

@@ -121,7 +121,7 @@ def _query(listens: Listens) -> Select[Any]:
 def _profile(featured: CTE) -> CompoundSelect[Any]:
     """A row for each bin of each feature that has a value; `number` is the feature's place in RANGES, from 1.
 
-    Two passes, for the spread is about the mean: one over all features at once, and one for each of them.
+    The means are told first, all in one pass, for the spread is about the mean.
     """
     weight = cast(func.sum(featured.c.plays), Float)
     means = select(

@@ -9,7 +9,7 @@ from sqlalchemy import Integer, Row, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
-from app.services.discoveries import New
+from app.services.discoveries import LiveNew
 from app.services.expressions import total
 from app.services.listens import Listens
 from app.services.rankings import (
@@ -102,7 +102,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
 
 
 def _query(listens: Listens) -> Select[Any]:
-    new = New(listens)
+    new = LiveNew(listens)
     return overview(new.listens, TOP, new_tracks=number_of(new.tracks), new_primary_artists=number_of(new.artists))
 
 

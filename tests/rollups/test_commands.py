@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from app.cli import binaries, create_app
-from app.rollups import installation
+from app.rollups import indexes, installation
 from app.rollups.folding import snapshot
 from app.rollups.state import NONE, rollups_of
 from app.rollups.verification import differences
@@ -217,8 +217,8 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
     assert "schema, functions and triggers" in again
     assert "slots" not in again
     with platform_engine.begin() as connection:
-        indexes = set(connection.scalars(text("SELECT indexname FROM pg_indexes WHERE tablename = 'History'")))
-        assert indexes == {"pk_History", "songswap_insights_played_at", "songswap_insights_tracks"}
+        found = set(connection.scalars(text("SELECT indexname FROM pg_indexes WHERE tablename = 'History'")))
+        assert found == {"pk_History", "songswap_insights_played_at", "songswap_insights_tracks"}
         connection.execute(text("INSERT INTO \"History\" VALUES (2, '2026-11-23 10:00:00.5', 'track1')"))
     rollups("verify")
 
@@ -384,6 +384,30 @@ def test_an_extension_that_was_there_before_is_left_there(rollups: Run, platform
     assert schema_dump(platform_engine) == before
     with platform_engine.begin() as connection:
         connection.execute(text("DROP EXTENSION btree_gin"))
+
+
+def test_an_extension_that_others_use_stays(rollups: Run, platform_engine: Engine) -> None:
+    rollups("install")
+    with platform_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE others (id integer); CREATE INDEX ids ON others USING gin (id)"))
+    rollups("uninstall")
+    with platform_engine.begin() as connection:
+        assert connection.scalar(text("SELECT to_regclass('ids') IS NOT NULL AND to_regnamespace('insights') IS NULL"))
+        connection.execute(text("DROP TABLE others; DROP EXTENSION btree_gin"))
+
+
+def test_a_server_without_the_extension_gets_another_index(
+    rollups: Run, platform_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = schema_dump(platform_engine)
+    monkeypatch.setattr(indexes, "EXTENSION", "is_not_offered")
+    rollups("install")
+    definition = text("SELECT indexdef FROM pg_indexes WHERE indexname = 'songswap_insights_tracks'")
+    with platform_engine.begin() as connection:
+        assert "USING btree (track_id)" in (connection.scalar(definition) or "")
+    rollups("verify")
+    rollups("uninstall")
+    assert schema_dump(platform_engine) == before
 
 
 def test_after_an_uninstall_answers_are_live(rollups: Run, platform_engine: Engine) -> None:

@@ -66,7 +66,7 @@ class Fleet:
         wait_until(lambda: all(self.answers(path) and self.is_cached(path) for path in (MINE, OTHERS, EVERYONES)))
 
     def listeners(self) -> int:
-        """How many have looked into the log."""
+        """How many have looked for the unannounced."""
         with self._engine.connect() as connection:
             found = connection.execute(
                 text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :look"),

@@ -296,9 +296,7 @@ def test_a_commit_beside_one_that_announces_itself_is_announced_when_it_is_folde
         assert heard() == ["2"]
 
 
-def test_a_commit_beside_one_that_announces_itself_is_found_in_the_log(
-    installed: Engine, announcer: Connection
-) -> None:
+def test_a_commit_beside_one_that_announces_itself_is_found(installed: Engine, announcer: Connection) -> None:
     def look(seen: str | None) -> tuple[str, set[int]]:
         with installed.connect() as connection:
             found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
@@ -322,7 +320,19 @@ def test_a_commit_beside_one_that_announces_itself_is_found_in_the_log(
     assert look(seen)[1] == set()
 
 
-def test_what_is_unannounced_in_the_log_is_announced_with_a_rebuild(installed: Engine, announcer: Connection) -> None:
+def test_who_is_unannounced_is_announced_where_the_logs_are_empty(installed: Engine) -> None:
+    """A process of the version before folds, and knows nothing of the unannounced."""
+    execute(installed, "INSERT INTO insights.unannounced VALUES (pg_current_xact_id(), '{2,3}')")
+    with listening(installed) as heard, operator(installed) as connection:
+        with writing_snapshot(connection):
+            assert fold(connection) == 0
+        assert [set(payload.split(",")) for payload in heard()] == [{"2", "3"}]
+        with writing_snapshot(connection):
+            assert fold(connection) == 0
+        assert heard() == []
+
+
+def test_who_is_unannounced_is_announced_with_a_rebuild(installed: Engine, announcer: Connection) -> None:
     execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-10', 'track1')")
     announcer.rollback()
     with listening(installed) as heard, operator(installed) as connection:
