@@ -25,7 +25,7 @@ TABLES = (
 )
 
 # Months whose prefix sums are counted in one transaction.
-MONTHS_AT_ONCE = 6
+MONTHS_AT_ONCE = 12
 
 
 def start_anew(connection: Connection) -> None:

@@ -6,6 +6,7 @@ They stay as they are: a change of what is counted, in the listens or in the cat
 forgotten and counted anew.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -44,20 +45,21 @@ def _kept(now: datetime) -> list[int]:
 
 
 def count_prefixes(connection: Connection, due: list[int], now: datetime) -> None:
-    """Count the listens before some slots, in the transaction that is open, in which `fold` has emptied the logs.
+    """Count the listens before some slots, which are in order; with one that is counted before them, from there on.
 
-    In order, each by the one before it, if that is counted.
+    In the transaction that is open, in which `fold` has emptied the logs.
     """
     stale = "DELETE FROM insights.prefixes WHERE slot <> ALL(:kept)"
     connection.execute(text(stale), {"kept": _kept(now)})
     connection.exec_driver_sql(TUNING)
     for statement in (FORGET_UNUSED_IDS, _blank(GONE_LISTENERS), REGISTER, SET_DURATIONS):
         connection.execute(text(statement))
-    for slot in due:
-        before = text("SELECT max(slot) FROM insights.prefixes WHERE slot < :slot")
-        previous = connection.scalar(before, {"slot": slot})
-        connection.execute(text("INSERT INTO insights.prefixes (slot) VALUES (:slot)"), {"slot": slot})
-        connection.execute(text(_count(previous, slot)))
+    if due:
+        previous = connection.scalar(
+            text("SELECT max(slot) FROM insights.prefixes WHERE slot < :first"), {"first": due[0]}
+        )
+        connection.execute(text("INSERT INTO insights.prefixes (slot) SELECT unnest(:due)"), {"due": due})
+        connection.execute(text(_count(previous, due)))
 
 
 def forget_changed(connection: Connection, *, catalogue: bool) -> None:
@@ -146,24 +148,34 @@ REGISTER = f"""
 """
 
 
-def _count(previous: int | None, slot: int) -> str:
-    """Count the listens before a slot: those before a `previous` one, which is counted, and those since."""
-    span = Span(None if previous is None else start_of_slot(previous), start_of_slot(slot))
-    return f"""
-        WITH {counted(listens_in(span))}
-        INSERT INTO insights.prefix_sums (slot, kind, block, plays, listen_time_ms)
-        SELECT {slot}, b.kind, b.block,
-            array_agg(CAST(coalesce(u.plays, 0) + coalesce(c.plays, 0) AS integer) ORDER BY u.place),
+def _count(previous: int | None, slots: Sequence[int]) -> str:
+    """Count the listens before slots: those before a `previous` one, which is counted, and those since, in one pass."""
+    until = [start_of_slot(slot) for slot in slots]
+    span = Span(None if previous is None else start_of_slot(previous), until[-1])
+    sums, rows = [], []
+    for number, slot in enumerate(slots, start=1):
+        sums.append(f"""
+            array_agg(CAST(coalesce(u.plays, 0) + coalesce(c.plays_{number}, 0) AS integer) ORDER BY u.place)
+                AS plays_{number},
             CASE WHEN b.kind <> {Kind.TRACK:d} THEN array_agg(
-                CAST(coalesce(u.listen_time_ms, 0) + coalesce(c.listen_time_ms, 0) AS bigint) ORDER BY u.place
-            ) END
-        FROM insights.id_blocks b
-        LEFT JOIN insights.prefix_sums s
-            ON s.slot = {"NULL" if previous is None else previous} AND s.kind = b.kind AND s.block = b.block
-        CROSS JOIN LATERAL ROWS FROM (unnest(b.ids), unnest(s.plays), unnest(s.listen_time_ms))
-            WITH ORDINALITY AS u (id, plays, listen_time_ms, place)
-        LEFT JOIN counted c ON c.kind = b.kind AND c.id = u.id
-        GROUP BY b.kind, b.block
+                CAST(coalesce(u.listen_time_ms, 0) + coalesce(c.listen_time_ms_{number}, 0) AS bigint) ORDER BY u.place
+            ) END AS listen_time_ms_{number}
+        """)
+        rows.append(f"({slot}, plays_{number}, listen_time_ms_{number})")
+    return f"""
+        WITH {counted(listens_in(span), until=until)}, sums AS (
+            SELECT b.kind, b.block, {", ".join(sums)}
+            FROM insights.id_blocks b
+            LEFT JOIN insights.prefix_sums s
+                ON s.slot = {"NULL" if previous is None else previous} AND s.kind = b.kind AND s.block = b.block
+            CROSS JOIN LATERAL ROWS FROM (unnest(b.ids), unnest(s.plays), unnest(s.listen_time_ms))
+                WITH ORDINALITY AS u (id, plays, listen_time_ms, place)
+            LEFT JOIN counted c ON c.kind = b.kind AND c.id = u.id
+            GROUP BY b.kind, b.block
+        )
+        INSERT INTO insights.prefix_sums (slot, kind, block, plays, listen_time_ms)
+        SELECT r.slot, s.kind, s.block, r.plays, r.listen_time_ms
+        FROM sums s CROSS JOIN LATERAL (VALUES {", ".join(rows)}) r (slot, plays, listen_time_ms)
     """
 
 
