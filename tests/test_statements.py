@@ -18,8 +18,9 @@ from app import create_app
 from app.extensions import db
 from app.models.history import ArtistGenre, History, Track
 from app.rollups.building import build, start_anew
-from app.rollups.folding import fold, snapshot
+from app.rollups.folding import fold
 from app.rollups.installation import install
+from app.rollups.transactions import snapshot
 from app.rollups.verification import differences
 from config import load_settings
 from tests.conftest import NOW, SECRET

@@ -8,16 +8,18 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.rollups import installation
 from app.rollups.building import build_at_once, describe, start_anew
 from app.rollups.connections import direct_engine
-from app.rollups.folding import fold, snapshot, the_only_writer
+from app.rollups.folding import fold
 from app.rollups.heavy_users import MANY
+from app.rollups.indexes import build_indexes
 from app.rollups.spans import Span
 from app.rollups.state import IS_CURRENT
+from app.rollups.transactions import meanwhile, snapshot, the_only_writer
 from app.rollups.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so that insights take milliseconds.")
@@ -28,13 +30,16 @@ def _writer() -> Iterator[Connection]:
     """The connection that alone may write the rollups: a second operator waits for the first, and for the service."""
     engine = direct_engine(current_app.config)
     try:
-        connecting = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        with connecting as connection, the_only_writer(connection):
+        with _connect(engine) as connection, the_only_writer(connection):
             yield connection
     except SQLAlchemyError as error:
         raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
     finally:
         engine.dispose()
+
+
+def _connect(engine: Engine) -> Connection:
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
@@ -65,10 +70,13 @@ def install() -> None:
     """Install and build what is missing, while the platform keeps writing."""
     with _writer() as connection, _progress() as tell:
         installation.install(connection, tell)
-        if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
-                                      " FROM insights.state")):  # fmt: skip
-            start_anew(connection)
-        build_at_once(connection, _now, tell)
+        # Beside the build, which reads them not: they take a seventh of the time.
+        with _connect(connection.engine) as other, meanwhile(other, build_indexes):
+            if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
+                                          " FROM insights.state")):  # fmt: skip
+                start_anew(connection)
+            build_at_once(connection, _now, tell)
+            tell("other indexes")
     click.echo("The rollups are installed.")
 
 

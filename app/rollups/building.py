@@ -6,16 +6,20 @@ the part is that snapshot's, and every later change is in the logs. A build that
 most, and goes on from there. Questions that a missing part would answer are answered from the live tables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, text
 
-from app.rollups.folding import LOGS, build_firsts, build_slots, fold, snapshot
-from app.rollups.heavy_users import count_users, due_users
+from app.rollups.folding import LOGS, build_firsts, build_slots, fold
+from app.rollups.heavy_users import BATCH, count_users, due_users
 from app.rollups.installation import announce_all
 from app.rollups.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import Span, kept
+from app.rollups.transactions import beside, meanwhile, snapshot
 from app.rollups.windows import build_window, drop_windows, missing_windows
 from app.slots import start_of_slot
 
@@ -26,6 +30,17 @@ TABLES = (
 
 # Months whose prefix sums are counted in one transaction.
 MONTHS_AT_ONCE = 12
+
+Item = TypeVar("Item")
+# What builds a part, in the transaction that is open, in which `fold` has emptied the logs.
+Build = Callable[[Connection], None]
+
+
+class Part(NamedTuple):
+    """A part of the rollups."""
+
+    name: str
+    build: Build
 
 
 def start_anew(connection: Connection) -> None:
@@ -43,55 +58,91 @@ def start_anew(connection: Connection) -> None:
     connection.exec_driver_sql(f"VACUUM {TABLES}")
 
 
-def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
+def build(
+    connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None], *, in_pairs: bool = False
+) -> None:
     """Build the parts that are missing at the instant that `now` gives, on a connection in autocommit.
 
-    `tell` is told each part before it is built.
+    `tell` is told each part before it is built. `in_pairs`, parts that do not hang on each other are built two at a
+    time, the second one on a connection of its own.
     """
-    if not connection.scalar(text("SELECT slots_built FROM insights.state")):
-        tell("slots")
-        with snapshot(connection):
-            fold(connection)
-            build_slots(connection)
-    if not connection.scalar(text("SELECT firsts_built FROM insights.state")):
-        tell("first listens")
-        with snapshot(connection):
-            fold(connection)
-            build_firsts(connection)
-    count_due_prefixes(connection, now(), tell)
+    built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
+    if not built.slots_built:
+        _build(connection, [Part("slots", build_slots)], tell)
+    firsts = [Part("first listens", build_firsts)] if not built.firsts_built else []
+    for sums in _due_sums(connection, now()):
+        _build(connection, [sums, *firsts], tell, in_pairs=in_pairs)
+        firsts = []
+    _build(connection, firsts, tell)
     while missing := missing_windows(connection, now()):
-        tell(f"window {describe(missing[0])}, {len(missing)} to go")
-        with snapshot(connection):
-            fold(connection)
-            build_window(connection, missing[0], now())
+        parts = [Part(f"window {describe(span)}", partial(build_window, span=span, now=now())) for span in missing]
+        _build(connection, parts, tell, in_pairs=in_pairs)
     with snapshot(connection):
         drop_windows(connection, kept(now()))
-    while count_due_users(connection, now(), tell):
+    while count_due_users(connection, now(), tell, in_pairs=in_pairs):
         pass
     connection.exec_driver_sql(f"ANALYZE {TABLES}")
 
 
 def count_due_prefixes(connection: Connection, now: datetime, tell: Callable[[str], None]) -> None:
     """Count the prefix sums that are due, each once: while old listens are written, they are forgotten again."""
-    due = due_slots(connection, now)
-    for first in range(0, len(due), MONTHS_AT_ONCE):
-        slots = due[first : first + MONTHS_AT_ONCE]
-        tell(f"listens before {len(slots)} months, from {start_of_slot(slots[0]):%Y-%m} on")
-        with snapshot(connection):
-            fold(connection)
-            count_prefixes(connection, slots, now)
+    for sums in _due_sums(connection, now):
+        _build(connection, [sums], tell)
 
 
-def count_due_users(connection: Connection, now: datetime, tell: Callable[[str], None]) -> bool:
-    """Count the users who are due, or as many of them as one transaction takes; whether there were any."""
-    due = due_users(connection, now)
-    if not due:
-        return False
-    tell(f"{len(due)} heavy users")
+def _due_sums(connection: Connection, now: datetime) -> list[Part]:
+    """The prefix sums that are due, by the last ones before them: none of these parts can be built before another."""
+    return [
+        Part(
+            f"listens before {len(slots)} months, from {start_of_slot(slots[0]):%Y-%m} on",
+            partial(count_prefixes, due=slots, now=now),
+        )
+        for slots in _batches(due_slots(connection, now), MONTHS_AT_ONCE)
+    ]
+
+
+def count_due_users(
+    connection: Connection, now: datetime, tell: Callable[[str], None], *, in_pairs: bool = False
+) -> bool:
+    """Count the users who are due, or as many of them as a transaction takes, or a pair; whether there were any."""
+    due = due_users(connection, now, BATCH * 2 if in_pairs else BATCH)
+    batches = _batches(due, BATCH)
+    parts = [Part(f"{len(users)} heavy users", partial(count_users, users=users, now=now)) for users in batches]
+    _build(connection, parts, tell, in_pairs=in_pairs)
+    return bool(due)
+
+
+def _build(
+    connection: Connection, parts: Sequence[Part], tell: Callable[[str], None], *, in_pairs: bool = False
+) -> None:
+    for batch in _batches(parts, 2 if in_pairs else 1):
+        tell(" and ".join(part.name for part in batch))
+        if len(batch) > 1:
+            _build_pair(connection, *(part.build for part in batch))
+        else:
+            with snapshot(connection):
+                fold(connection)
+                batch[0].build(connection)
+
+
+def _build_pair(connection: Connection, one: Build, other: Build) -> None:
+    """Build two parts in one snapshot, and at a time where nothing waits there to be folded in.
+
+    The transaction beside the one that folds would see nothing of that.
+    """
     with snapshot(connection):
         fold(connection)
-        count_users(connection, due, now)
-    return True
+    with ExitStack() as committed_later, snapshot(connection):
+        if fold(connection):
+            one(connection)
+            other(connection)
+        else:
+            with meanwhile(committed_later.enter_context(beside(connection)), other):
+                one(connection)
+
+
+def _batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 # The indexes that hold the order of lists. Not that of equals, who are sorted when they are asked for: ids would more
@@ -104,14 +155,14 @@ ORDERS = {
 
 
 def build_at_once(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
-    """`build`, for the tables' owner: where no window is built yet, the indexes are made last.
+    """`build`, for the tables' owner, in pairs: where no window is built yet, the indexes are made last.
 
     That takes half the time, and half the space, of indexes that are filled row by row.
     """
     if not connection.scalar(text("SELECT EXISTS (SELECT FROM insights.windows)")):
         for name in ORDERS:
             connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS insights.{name}")
-    build(connection, now, tell)
+    build(connection, now, tell, in_pairs=True)
     for name, definition in ORDERS.items():
         tell(f"index {name}")
         connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON insights.{definition}")

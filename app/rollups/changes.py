@@ -30,8 +30,8 @@ ONE_WINDOW = (
 )
 # An instant beyond all calendars (infinity is one) goes into the last slot, or the first: no window ends out there.
 SLOT = (
-    "CAST(floor(extract(epoch FROM"
-    " least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')) / 900) AS integer)"
+    "CAST(date_part('epoch', date_bin('15 minutes', least(greatest({instant}, timestamp '0001-01-01'),"
+    " timestamp '9999-12-31 23:59:59.999999'), timestamp '0001-01-01')) / 900 AS integer)"
 )
 
 

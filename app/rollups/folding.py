@@ -1,12 +1,7 @@
 """Folding: the changes that the logs hold are added to the rollups and leave the logs, in one transaction.
 
-One process at a time folds, holds the lock for it, and reads a snapshot taken after it has the lock (REPEATABLE READ).
-What it deletes from the logs is what that snapshot shows; what other transactions commit meanwhile stays.
+What leaves the logs is what the transaction's snapshot shows; what other transactions commit meanwhile stays.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import sleep
 
 from sqlalchemy import Connection, text
 
@@ -15,55 +10,10 @@ from app.rollups.changes import SLOT, first_changes, ranking_changes, slot_chang
 from app.rollups.heavy_users import forget_changed_users
 from app.rollups.prefix_sums import forget_changed
 
-LOCK = 7_305_170_311  # of all advisory locks in a database, ours
-
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
 ALL_TIME = "SELECT CAST(0 AS integer) AS id, CAST(NULL AS timestamp) AS starts, CAST(NULL AS timestamp) AS ends"
 CATALOGUE_LOGS = ("credit_changes", "genre_changes", "duration_changes")
 LOGS = ("listen_changes", *CATALOGUE_LOGS)
-
-# A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
-TUNING = (
-    "SET LOCAL statement_timeout = 0; SET LOCAL jit = off; SET LOCAL work_mem = '128MB';"
-    " SET LOCAL random_page_cost = 1.1"
-)
-
-
-@contextmanager
-def the_only_writer(connection: Connection, *, wait: bool = True) -> Iterator[bool]:
-    """Whether this connection, one in autocommit, alone may write the rollups, for the length of the block.
-
-    It waits until it may, or takes no for an answer.
-    """
-    if wait:
-        connection.execute(text("SET statement_timeout = 0"))
-        # Asked again and again: a statement that waits holds a snapshot, and what the other one may be at, CREATE INDEX
-        # CONCURRENTLY, waits for all snapshots. They would wait for each other.
-        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
-            sleep(0.2)
-    elif not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        # A connection that is lost has lost its locks.
-        if not connection.invalidated:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
-
-
-@contextmanager
-def snapshot(connection: Connection) -> Iterator[Connection]:
-    """A transaction that reads one snapshot and may write, on a connection in autocommit."""
-    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
-    try:
-        connection.exec_driver_sql(TUNING)
-        yield connection
-    except BaseException:
-        if not connection.invalidated:
-            connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")
 
 
 def fold(connection: Connection) -> int:

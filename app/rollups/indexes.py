@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-TRACKS = "songswap_insights_tracks"
+PLAYED_AT, TRACKS = "songswap_insights_played_at", "songswap_insights_tracks"
 # By time for the edges of windows, by track for the pages of tracks and corrections of the catalogue, and the credits
 # by artist for the pages of artists. `credits` and `durations` hold what is looked up track by track for a user's
 # listens: no row of the tables is read for it, which saves a third of the time.
@@ -13,7 +13,7 @@ TRACKS = "songswap_insights_tracks"
 # tracks: a B-tree takes a writer a quarter of its rate. GIN appends them to a list, and puts a full list in its place
 # in one go. The list is read with each look-up: a megabyte takes less than a millisecond.
 INDEXES = {
-    "songswap_insights_played_at": '"History" (played_at) WITH (fillfactor = 100)',
+    PLAYED_AT: '"History" (played_at) WITH (fillfactor = 100)',
     TRACKS: '"History" USING gin (track_id) WITH (gin_pending_list_limit = 1024)',
     "songswap_insights_artist_id": '"ArtistTracks" (artist_id)',
     "songswap_insights_credits": '"ArtistTracks" (track_id) INCLUDE (artist_id, is_primary)',
@@ -28,25 +28,43 @@ EXTENSION = "btree_gin"
 B_TREE = '"History" (track_id)'
 
 
-def build_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Build the indexes that are missing, on a connection in autocommit, while the platform keeps writing."""
+def build_first_index(connection: Connection, tell: Callable[[str], None]) -> None:
+    """Build the index that everything is counted by, where it is missing: as `build_indexes` does."""
+    if not _is_valid(connection, PLAYED_AT):
+        tell(f"index {PLAYED_AT}")
+        _build(connection, PLAYED_AT, INDEXES[PLAYED_AT])
+
+
+def build_indexes(connection: Connection) -> None:
+    """Build the indexes that are missing, on a connection in autocommit, while the platform keeps writing.
+
+    No other transaction may wait for this connection meanwhile: its own are waited for.
+    """
+    connection.exec_driver_sql("SET statement_timeout = 0")
     offered = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = :name)")
     has_gin = connection.scalar(offered, {"name": EXTENSION})
     if has_gin:
-        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
         connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION} SCHEMA insights")
     for name, definition in (INDEXES if has_gin else INDEXES | {TRACKS: B_TREE}).items():
-        valid = connection.scalar(
-            text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"), {"name": name}
-        )
-        if valid:
-            continue
-        tell(f"index {name}")
-        if valid is False:  # a build that was broken off
-            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-        connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+        _build(connection, name, definition)
     for name in FORMER:
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def _build(connection: Connection, name: str, definition: str) -> None:
+    is_valid = _is_valid(connection, name)
+    if is_valid is False:  # a build that was broken off
+        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+    if not is_valid:
+        connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+
+
+def _is_valid(connection: Connection, name: str) -> bool | None:
+    """None where there is no such index."""
+    is_valid: bool | None = connection.scalar(
+        text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"), {"name": name}
+    )
+    return is_valid
 
 
 def drop_extension(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from app.rollups.indexes import build_indexes, drop_extension, drop_indexes
+from app.rollups.indexes import build_first_index, drop_extension, drop_indexes
 from app.rollups.triggers import CHANNEL, PREFIX, TRIGGERS, WATCHED, functions, triggers
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -22,10 +22,10 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 def install(connection: Connection, tell: Callable[[str], None]) -> None:
     """Install what is missing or of an older version, on a connection in autocommit. By one process at a time.
 
-    Raises OperationalError where the platform's tables stay locked by others.
+    Of the indexes only the first, which a build needs; `build_indexes` builds the others. Raises OperationalError where
+    the platform's tables stay locked by others.
     """
-    build_indexes(connection, tell)
-
+    build_first_index(connection, tell)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

@@ -44,7 +44,7 @@ def _kept(now: datetime) -> list[int]:
     return [number_of_slot(datetime(month // 12, month % 12 + 1, 1)) for month in months]  # noqa: DTZ001
 
 
-def count_prefixes(connection: Connection, due: list[int], now: datetime) -> None:
+def count_prefixes(connection: Connection, due: Sequence[int], now: datetime) -> None:
     """Count the listens before some slots, which are in order; with one that is counted before them, from there on.
 
     In the transaction that is open, in which `fold` has emptied the logs.
@@ -58,7 +58,7 @@ def count_prefixes(connection: Connection, due: list[int], now: datetime) -> Non
         previous = connection.scalar(
             text("SELECT max(slot) FROM insights.prefixes WHERE slot < :first"), {"first": due[0]}
         )
-        connection.execute(text("INSERT INTO insights.prefixes (slot) SELECT unnest(:due)"), {"due": due})
+        connection.execute(text("INSERT INTO insights.prefixes (slot) SELECT unnest(:due)"), {"due": list(due)})
         connection.execute(text(_count(previous, due)))
 
 

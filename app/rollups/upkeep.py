@@ -11,10 +11,11 @@ from sqlalchemy import Connection, text
 from app.rollups.announcements import Listener
 from app.rollups.building import build, count_due_prefixes, count_due_users, start_anew
 from app.rollups.connections import direct_engine
-from app.rollups.folding import LOGS, fold, snapshot, the_only_writer
+from app.rollups.folding import LOGS, fold
 from app.rollups.installation import is_complete
 from app.rollups.prefix_sums import due_slots
 from app.rollups.state import IS_CURRENT
+from app.rollups.transactions import snapshot, the_only_writer
 from app.rollups.windows import missing_windows
 
 log = structlog.get_logger(__name__)

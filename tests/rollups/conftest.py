@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from app.rollups import heavy_users, installation, prefix_sums
 from app.rollups.building import build, start_anew
-from app.rollups.folding import the_only_writer
+from app.rollups.indexes import build_indexes
+from app.rollups.transactions import the_only_writer
 from app.services import sources
 from tests.conftest import NOW
 from tests.factories import Platform
@@ -32,6 +33,7 @@ def install(engine: Engine) -> None:
     """Install the rollups and build them for the instant of the tests."""
     with operator(engine) as connection:
         installation.install(connection, quiet)
+        build_indexes(connection)
         start_anew(connection)
         build(connection, lambda: NOW, quiet)
 

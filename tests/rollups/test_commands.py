@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from app.cli import binaries, create_app
 from app.rollups import indexes, installation
-from app.rollups.folding import snapshot
 from app.rollups.state import NONE, rollups_of
+from app.rollups.transactions import snapshot
 from app.rollups.verification import differences
 from config import load_settings
 from tests.conftest import NOW

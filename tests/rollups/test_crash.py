@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli.embedded import EmbeddedPostgres
 from app.models.base import Base
-from app.rollups.folding import fold, snapshot
+from app.rollups.folding import fold
+from app.rollups.transactions import snapshot
 from app.rollups.verification import differences
 from tests.rollups.conftest import install, operator, quiet
 from tests.rollups.loads import Load, fill, wait_for_commits

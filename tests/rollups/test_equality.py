@@ -28,9 +28,9 @@ from sqlalchemy import Engine, text
 from app.rollups import spans
 from app.rollups.building import build, start_anew
 from app.rollups.folding import fold
-from app.rollups.folding import snapshot as writing_snapshot
 from app.rollups.spans import NAMES
 from app.rollups.state import NONE
+from app.rollups.transactions import snapshot as writing_snapshot
 from app.rollups.verification import differences
 from tests.conftest import NOW
 from tests.histories import ANCHORS, DURATIONS

@@ -16,8 +16,8 @@ from app.rollups import installation
 from app.rollups.announcements import UNANNOUNCED
 from app.rollups.building import build, start_anew
 from app.rollups.folding import fold
-from app.rollups.folding import snapshot as writing_snapshot
 from app.rollups.state import NONE
+from app.rollups.transactions import snapshot as writing_snapshot
 from app.rollups.triggers import CHANNEL, MOST_USERS, PREFIX, WATCHED
 from app.rollups.verification import differences
 from tests.conftest import NOW

@@ -1,0 +1,130 @@
+"""Transactions beside the writer's own: what they read, when they are over, and who waits for them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from app.rollups import building, installation
+from app.rollups.building import build, start_anew
+from app.rollups.spans import Span
+from app.rollups.transactions import beside, meanwhile, snapshot, the_only_writer
+from app.rollups.verification import differences
+from app.rollups.windows import build_window
+from tests.conftest import NOW
+from tests.factories import Platform
+from tests.rollups.conftest import operator, quiet
+
+LISTENS = text('SELECT count(*) FROM "History"')
+
+
+def fill(platform: Platform) -> None:
+    track = platform.track("t", primary=[platform.artist("a", genres=["pop"])])
+    for user_id in range(1, 6):
+        user = platform.user(user_id)
+        for day in range(1, 20):
+            platform.listen(user, track, NOW.replace(day=day, second=user_id))
+
+
+@pytest.fixture(scope="module")
+def engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[Engine]:
+    yield from make_database("rollups_transactions", fill)
+
+
+@pytest.fixture
+def writer(engine: Engine) -> Iterator[Connection]:
+    """A connection that alone may write the rollups, which are installed and not built yet."""
+    with operator(engine) as connection:
+        installation.install(connection, quiet)
+        yield connection
+        installation.uninstall(connection, quiet)
+
+
+def windows(connection: Connection) -> int:
+    return connection.scalar(text("SELECT count(*) FROM insights.windows")) or 0
+
+
+def test_both_read_one_snapshot_whatever_is_committed_meanwhile(writer: Connection, engine: Engine) -> None:
+    with snapshot(writer), beside(writer) as other:
+        with engine.begin() as platform:
+            platform.execute(text("INSERT INTO \"History\" VALUES (1, '2026-11-02 00:00:00.5', 't')"))
+        assert writer.scalar(LISTENS) == other.scalar(LISTENS) == 95
+    assert writer.scalar(LISTENS) == 96
+    with engine.begin() as platform:
+        platform.execute(text("DELETE FROM \"History\" WHERE played_at = '2026-11-02 00:00:00.5'"))
+
+
+def test_what_is_built_in_pairs_is_what_the_live_tables_say(writer: Connection, engine: Engine) -> None:
+    paired: list[int] = []
+
+    def tell(part: str) -> None:
+        """A change that waits to be folded in comes with every other pair."""
+        if " and " in part:
+            paired.append(1)
+            if len(paired) % 2:
+                with engine.begin() as platform:
+                    day = f"2026-11-{len(paired):02}"
+                    platform.execute(text(f"UPDATE \"History\" SET track_id = track_id WHERE played_at >= '{day}'"))
+
+    start_anew(writer)
+    build(writer, lambda: NOW, tell, in_pairs=True)
+    assert len(paired) > 4
+    with snapshot(writer):
+        assert list(differences(writer, quiet)) == []
+
+
+def test_of_a_pair_that_fails_nothing_is_left_and_the_next_build_goes_on(
+    writer: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: set[Connection] = set()
+
+    def fail_beside(connection: Connection, span: Span, now: object) -> None:
+        build_window(connection, span, NOW)
+        connections.add(connection)
+        if connection is not writer:
+            raise RuntimeError("beside")
+
+    start_anew(writer)
+    monkeypatch.setattr(building, "build_window", fail_beside)
+    with pytest.raises(RuntimeError, match="beside"):
+        build(writer, lambda: NOW, quiet, in_pairs=True)
+    assert len(connections) == 2
+    assert windows(writer) == 0
+    monkeypatch.undo()
+    build(writer, lambda: NOW, quiet, in_pairs=True)
+    assert windows(writer) > 10
+    with snapshot(writer):
+        assert list(differences(writer, quiet)) == []
+
+
+def test_nobody_writes_before_what_a_dead_writer_left_is_over(engine: Engine) -> None:
+    dead = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with ExitStack() as left:
+        owning = the_only_writer(dead)
+        assert owning.__enter__()
+        dead.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        left.enter_context(beside(dead))
+        dead.invalidate()
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as next_one:
+            with the_only_writer(next_one, wait=False) as is_only:
+                assert not is_only
+            left.close()
+            with the_only_writer(next_one, wait=False) as is_only:
+                assert is_only
+
+
+def test_work_ends_with_the_block_that_fails(engine: Engine) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+    def fail_beside(connection: Connection) -> None:
+        with meanwhile(connection, work):
+            time.sleep(0.2)
+            raise ValueError("block")
+
+    started = time.monotonic()
+    with engine.connect() as connection, pytest.raises(ValueError, match="block"):
+        fail_beside(connection)
+    assert time.monotonic() - started < 10
