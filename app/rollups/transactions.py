@@ -10,9 +10,10 @@ from time import sleep
 
 from sqlalchemy import Connection, text
 
-# Of all advisory locks in a database, ours: the writer's, and the one of transactions beside the writer's own.
+# Of all advisory locks in a database, the writer's, and that of transactions beside the writer's own. There is a third
+# one in triggers.py.
 LOCK = 7_305_170_311
-BESIDE = LOCK + 1
+BESIDE = 7_305_170_313
 
 # A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
 TUNING = (

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.models import history as tables
 from app.services.expressions import byte_order
+from app.services.statements import execute
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Artist:
 
 def tracks(session: Session, ids: Sequence[str]) -> dict[str, Track]:
     """The tracks of the given ids, by id; unknown ids are left out."""
+    found = execute(session, TRACKS, {"ids": list(ids)})
     return {
         track_id: Track(
             track_id=track_id,
@@ -67,7 +69,7 @@ def tracks(session: Session, ids: Sequence[str]) -> dict[str, Track]:
             preview_url=preview_url,
             artists=tuple(Credit(*credit) for credit in credited or ()),
         )
-        for track_id, name, duration_ms, image_url, preview_url, credited in session.execute(TRACKS, {"ids": list(ids)})
+        for track_id, name, duration_ms, image_url, preview_url, credited in found
     }
 
 
@@ -75,13 +77,13 @@ def artists(session: Session, ids: Sequence[str]) -> dict[str, Artist]:
     """The artists of the given ids, by id; unknown ids are left out."""
     return {
         artist_id: Artist(artist_id=artist_id, artist_name=name, image_url=image_url)
-        for artist_id, name, image_url in session.execute(ARTISTS, {"ids": list(ids)})
+        for artist_id, name, image_url in execute(session, ARTISTS, {"ids": list(ids)})
     }
 
 
 def usernames(session: Session, ids: Sequence[int]) -> dict[int, str]:
     """The names of the users of the given ids, by id; unknown ids are left out."""
-    return {row.id: row.username for row in session.execute(USERNAMES, {"ids": list(ids)})}
+    return {row.id: row.username for row in execute(session, USERNAMES, {"ids": list(ids)})}
 
 
 def _image(images: type[tables.TrackImage] | type[tables.ArtistImage], owner_id: Any) -> ColumnElement[str | None]:
@@ -95,7 +97,7 @@ def _image(images: type[tables.TrackImage] | type[tables.ArtistImage], owner_id:
     )
 
 
-def _tracks() -> Select[Any]:
+def _tracks() -> Select[*tuple[Any, ...]]:
     track, credit, artist = tables.Track, tables.ArtistTrack, tables.Artist
     credits = (
         select(
@@ -116,7 +118,7 @@ def _tracks() -> Select[Any]:
     return select(*columns).where(_is_asked_for(track.id))
 
 
-def _artists() -> Select[Any]:
+def _artists() -> Select[*tuple[Any, ...]]:
     artist = tables.Artist
     columns: tuple[Any, ...] = artist.id, artist.name, _image(tables.ArtistImage, artist.id)
     return select(*columns).where(_is_asked_for(artist.id))

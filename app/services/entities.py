@@ -16,6 +16,7 @@ from app.services.listens import Listens
 from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
 from app.services.relations import Relation
 from app.services.sources import listens_of
+from app.services.statements import execute
 from app.windows import Window
 
 
@@ -96,9 +97,11 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
     if artist is None:
         return None
     genre, record = tables.ArtistGenre, tables.ArtistFollowers
-    genres = session.scalars(select(genre.genre).where(genre.id == artist_id).order_by(byte_order(genre.genre)))
-    followers = session.execute(
-        select(record.date, record.followers).where(record.id == artist_id).order_by(record.date)
+    genres = execute(
+        session, select(genre.genre).where(genre.id == artist_id).order_by(byte_order(genre.genre))
+    ).scalars()
+    followers = execute(
+        session, select(record.date, record.followers).where(record.id == artist_id).order_by(record.date)
     )
     listens = Listens(audience, window, artist_id=artist_id)
     return ArtistPage(
@@ -123,7 +126,7 @@ def _listened(session: Session, listens: Listens, entries: Relation, id_: str, l
         listens.listen_time().scalar_subquery().label("listen_time_ms"),
         select(ranks.c.rank).scalar_subquery().label("rank"),
     ).select_from(listens.rows)
-    found = session.execute(figures).one()
+    found = execute(session, figures).one()
     return dict(found._mapping) | {
         "window": listens.window,
         "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
@@ -133,5 +136,5 @@ def _listened(session: Session, listens: Listens, entries: Relation, id_: str, l
 def _popularity(
     session: Session, table: type[tables.TrackPopularity] | type[tables.ArtistPopularity], id_: str
 ) -> list[Popularity]:
-    rows = session.execute(select(table.date, table.popularity).where(table.id == id_).order_by(table.date))
+    rows = execute(session, select(table.date, table.popularity).where(table.id == id_).order_by(table.date))
     return [Popularity(*row) for row in rows]

@@ -14,6 +14,7 @@ from app.services import catalogue
 from app.services.expressions import byte_order, naive
 from app.services.listens import Listens
 from app.services.rankings import RankedTrack
+from app.services.statements import execute
 from app.timezones import DAY, first_instant
 from app.today import Today
 from app.windows import MIN_BOUND, Window
@@ -56,8 +57,8 @@ def on_this_day(session: Session, audience: Audience, window: Window, today: Tod
         .label("position"),
         func.sum(plays.c.plays).over(partition_by=plays.c.year).label("all_listens"),
     ).cte("ranked")
-    rows = session.execute(
-        select(ranked).where(ranked.c.position <= TOP).order_by(ranked.c.year.desc(), ranked.c.position)
+    rows = execute(
+        session, select(ranked).where(ranked.c.position <= TOP).order_by(ranked.c.year.desc(), ranked.c.position)
     ).all()
     tracks = catalogue.tracks(session, list({row.track_id for row in rows}))
     years: dict[int, Anniversary] = {}

@@ -7,6 +7,7 @@ from sqlalchemy import CTE, ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import Session
 
 from app.services.relations import number_of, side_by_side
+from app.services.statements import execute
 
 
 class Paged(NamedTuple):
@@ -37,5 +38,5 @@ def paged(
     if extend is not None:
         more = extend(page)
         query = query.add_columns(more.c.plays, more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
-    found = session.execute(query).all()
+    found = execute(session, query).all()
     return Paged([row for row in found if row.id is not None], found[0])

@@ -11,6 +11,7 @@ from app.models.history import History
 from app.services import catalogue
 from app.services.expressions import aware
 from app.services.listens import Listens
+from app.services.statements import execute
 from app.timezones import timezone
 from app.windows import CUSTOM, Window
 
@@ -34,11 +35,12 @@ def history(session: Session, audience: Audience, before: datetime | None, limit
     """One user's listens, newest first, in pages that hold while listens arrive: those before an instant."""
     listens = Listens(audience, Window(CUSTOM, None, before, timezone("UTC")))
     # One more than asked for tells whether there is another page.
-    rows = session.execute(
+    rows = execute(
+        session,
         select(History.played_at, History.track_id)
         .where(*listens.conditions)
         .order_by(History.played_at.desc())
-        .limit(limit + 1)
+        .limit(limit + 1),
     ).all()
     page = rows[:limit]
     tracks = catalogue.tracks(session, [row.track_id for row in page])

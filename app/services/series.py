@@ -10,6 +10,7 @@ from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
 from app.services.expressions import aware
 from app.services.sources import listens_of
+from app.services.statements import execute
 from app.timezones import RESOLUTION
 from app.windows import Window
 
@@ -51,7 +52,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     listens = listens_of(session, audience, window)
     start, end = window.start, window.end
     if start is None or end is None:
-        ends = session.execute(select(listens.first().scalar_subquery(), listens.last().scalar_subquery())).one()
+        ends = execute(session, select(listens.first().scalar_subquery(), listens.last().scalar_subquery())).one()
         if ends[0] is None or ends[1] is None:
             return Activity(window, bucket or "day", [])
         first, last = aware(ends[0]), aware(ends[1])
@@ -61,7 +62,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     bucket = bucket or default_unit(start, end, window.tz)
     spans = buckets(start, end, bucket, window.tz)
     groups = listens.by_bucket([span.start for span in spans])
-    found = {row.number: row for row in session.execute(select(groups))}
+    found = {row.number: row for row in execute(session, select(groups))}
     return Activity(
         window,
         bucket,
@@ -76,7 +77,7 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:
     """Listens by hour of the week, as the local clock shows it."""
-    found = session.execute(select(listens_of(session, audience, window).by_hour_of_week))
+    found = execute(session, select(listens_of(session, audience, window).by_hour_of_week))
     table = Clock(window, [[0] * 24 for _ in range(7)], [[0] * 24 for _ in range(7)])
     for row in found:
         table.count[row.weekday - 1][row.hour] = row.plays

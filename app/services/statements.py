@@ -1,13 +1,16 @@
-"""Statements over listens, each made once: to make one takes longer than PostgreSQL takes to run most of them."""
+"""Running statements; those over listens are each made once, as that takes longer than PostgreSQL takes to run most."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import Result, Select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from app.services.listens import Listens, Shape
+
+Ts = TypeVarTuple("Ts")
 
 
 def run(
@@ -23,7 +26,12 @@ def run(
     statement = _made(make, shapes, args) if len(shapes) == len(listens) else make(*listens, *args)
     for one in listens:
         values |= one.values
-    return session.execute(statement, values)
+    return execute(session, statement, values)
+
+
+def execute(session: Session, statement: TypedReturnsRows[*Ts], values: Mapping[str, Any] | None = None) -> Result[*Ts]:
+    """Run a statement on the session's connection. The session itself would look for entities in its rows first."""
+    return session.connection().execute(statement, values)
 
 
 @lru_cache(maxsize=1000)

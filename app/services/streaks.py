@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.services.sources import listens_of
+from app.services.statements import execute
 from app.today import Today
 from app.windows import Window
 
@@ -41,7 +42,7 @@ class Streaks:
 def streaks(session: Session, audience: Audience, window: Window, today: Today, limit: int) -> Streaks:
     """Runs of days with a listen, longest first, then newest. The current one ends today or yesterday."""
     days = listens_of(session, audience, window).days
-    found = runs(session.scalars(select(days.c.day).order_by(days.c.day)))
+    found = runs(execute(session, select(days.c.day).order_by(days.c.day)).scalars())
     ranked = sorted(found, key=lambda run: (run.days, run.start), reverse=True)
     return Streaks(window, current_of(found, today.date), ranked[0] if ranked else None, ranked[:limit])
 

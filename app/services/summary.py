@@ -26,7 +26,7 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
-from app.services.statements import run
+from app.services.statements import execute, run
 from app.services.streaks import current_of, runs
 from app.today import Today
 from app.windows import Window
@@ -102,7 +102,7 @@ def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, dict[Any, Pl
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
     """A user's page in one call: totals, distincts, streaks, and the first row of each list."""
     listens = listens_of(session, audience, window)
-    days = list(session.scalars(select(listens.days.c.day).order_by(listens.days.c.day)))
+    days = list(execute(session, select(listens.days.c.day).order_by(listens.days.c.day)).scalars())
     streaks = runs(days)
     current = current_of(streaks, today.date)
     (user_id,) = audience.user_ids or ()
@@ -118,7 +118,7 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
 def global_summary(session: Session, audience: Audience, window: Window) -> GlobalSummary:
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
     listens = listens_of(session, audience, window)
-    found = session.execute(_summary_query(listens, of_everyone=True)).one()
+    found = execute(session, _summary_query(listens, of_everyone=True)).one()
     summary = _summary(session, listens, found)
     top = named_listeners(session, first_places(summary.pop("listener"), summary["listens"]))
     return GlobalSummary(top_listener=_first(top), **summary)

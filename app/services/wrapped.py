@@ -22,7 +22,7 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
-from app.services.statements import run
+from app.services.statements import execute, run
 from app.services.streaks import Streak, runs
 from app.services.summary import Totals, overview, read_overview
 from app.windows import Window
@@ -126,7 +126,7 @@ def _days_and_hours(session: Session, listens: Listens) -> tuple[list[Row[Any]],
     counted = select(
         rows.day, rows.hour, total(rows.plays).label("plays"), total(rows.listen_time_ms).label("listen_time_ms")
     ).group_by(func.grouping_sets(rows.day, rows.hour))
-    found = session.execute(counted).all()
+    found = execute(session, counted).all()
     return [row for row in found if row.hour is None], [row for row in found if row.day is None]
 
 

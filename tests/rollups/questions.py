@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.audience import EVERYONE, Audience
 from app.buckets import BucketError
 from app.ranking import Page, Ranking, SortBy
-from app.rollups.state import NONE, Rollups, rollups_of
+from app.rollups.state import NONE, Rollups, known_current, rollups_of
 from app.services import insights_global_service as of_everyone
 from app.services import insights_service as of_user
 from app.timezones import first_instant, timezone
@@ -101,6 +101,7 @@ def snapshot(engine: Engine, plain_role: str) -> Iterator[tuple[Connection, Aske
 
             def become(role: str) -> None:
                 connection.execute(text(f"SET LOCAL ROLE {role}"))
+                known_current.clear()
 
             with (
                 Session(connection, join_transaction_mode="rollback_only") as rolled_up,
