@@ -6,6 +6,7 @@ from flask import Response, current_app, jsonify
 from flask_marshmallow import Schema
 from marshmallow import fields
 
+from app.schemas.objects import ObjectSchema
 from app.timezones import format_instant
 
 
@@ -41,7 +42,7 @@ class Instant(fields.DateTime):
         return None if value is None else format_instant(value)
 
 
-class CreditSchema(Schema):
+class CreditSchema(ObjectSchema):
     """A credited artist of a track."""
 
     artist_id = fields.String(required=True)
@@ -49,7 +50,7 @@ class CreditSchema(Schema):
     is_primary = fields.Boolean(required=True)
 
 
-class TrackSchema(Schema):
+class TrackSchema(ObjectSchema):
     """A track: the first primary artist by id, and all credited artists, primary ones first."""
 
     track_id = fields.String(required=True)
@@ -62,7 +63,7 @@ class TrackSchema(Schema):
     preview_url = fields.String(required=True, allow_none=True)
 
 
-class ArtistSchema(Schema):
+class ArtistSchema(ObjectSchema):
     """An artist."""
 
     artist_id = fields.String(required=True)
@@ -70,7 +71,7 @@ class ArtistSchema(Schema):
     image_url = ImageUrl(required=True)
 
 
-class PlaceSchema(Schema):
+class PlaceSchema(ObjectSchema):
     """A row's place in a ranked list: competition rank, listens, listen time in ms, and its share from 0 to 1."""
 
     rank = fields.Integer(required=True, metadata={"minimum": 1})
@@ -106,7 +107,7 @@ class RankedListenerSchema(PlaceSchema):
     username = fields.String(required=True)
 
 
-class DiscoverySchema(Schema):
+class DiscoverySchema(ObjectSchema):
     """A first listen ever, and the listens in the window."""
 
     count = fields.Integer(required=True, metadata={"minimum": 1})

@@ -14,11 +14,12 @@ from app.schemas.insights import (
     RankedTrackSchema,
     TrackSchema,
 )
+from app.schemas.objects import ObjectSchema
 from app.schemas.parts import WindowSchema, nested, number
 from app.schemas.patterns import StreakSchema
 
 
-class TotalsSchema(Schema):
+class TotalsSchema(ObjectSchema):
     """Totals and distincts."""
 
     listens = number()
@@ -72,7 +73,7 @@ class PlaybackSchema(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
-class AnniversarySchema(Schema):
+class AnniversarySchema(ObjectSchema):
     """The day in one year, with its top tracks."""
 
     year = number()
@@ -80,7 +81,7 @@ class AnniversarySchema(Schema):
     top_tracks = nested(RankedTrackSchema, many=True)
 
 
-class OnThisDaySchema(Schema):
+class OnThisDaySchema(ObjectSchema):
     """The same day of earlier years with listens, newest first."""
 
     date = fields.Date(required=True)
@@ -88,7 +89,7 @@ class OnThisDaySchema(Schema):
     years = nested(AnniversarySchema, many=True)
 
 
-class MonthSchema(Schema):
+class MonthSchema(ObjectSchema):
     """A month, 1 to 12."""
 
     month = number()
@@ -96,7 +97,7 @@ class MonthSchema(Schema):
     listen_time_ms = number()
 
 
-class DaySchema(Schema):
+class DaySchema(ObjectSchema):
     """A day."""
 
     date = fields.Date(required=True)
@@ -132,7 +133,7 @@ class SharedArtistSchema(ArtistSchema):
     counts = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
 
 
-class SharedTrackSchema(Schema):
+class SharedTrackSchema(ObjectSchema):
     """A track that both users listened to."""
 
     track_id = fields.String(required=True)
@@ -143,7 +144,7 @@ class SharedTrackSchema(Schema):
     counts = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
 
 
-class ComparisonSchema(Schema):
+class ComparisonSchema(ObjectSchema):
     """Two users side by side; counts stand in the order of `users`."""
 
     users = fields.List(fields.Integer(), required=True, validate=Length(equal=2))
@@ -155,21 +156,21 @@ class ComparisonSchema(Schema):
     shared_tracks = nested(SharedTrackSchema, many=True)
 
 
-class PopularitySchema(Schema):
+class PopularitySchema(ObjectSchema):
     """Spotify's popularity at an instant."""
 
     date = Instant(required=True)
     popularity = number()
 
 
-class FollowersSchema(Schema):
+class FollowersSchema(ObjectSchema):
     """Followers at an instant."""
 
     date = Instant(required=True)
     followers = number()
 
 
-class EntitySchema(Schema):
+class EntitySchema(ObjectSchema):
     """The listens of a track or an artist."""
 
     window = nested(WindowSchema)

@@ -6,6 +6,7 @@ from flask_marshmallow import Schema
 from marshmallow import fields
 
 from app.schemas.insights import Instant
+from app.schemas.objects import ObjectSchema
 
 
 def nested(schema: type[Schema], *, many: bool = False, allow_none: bool = False) -> fields.Nested:
@@ -19,7 +20,7 @@ def number(description: str = "", *, allow_none: bool = False) -> fields.Integer
     return fields.Integer(required=True, allow_none=allow_none, metadata=metadata)
 
 
-class WindowSchema(Schema):
+class WindowSchema(ObjectSchema):
     """The window that was asked for: its name or `custom`, and its ends, null where open."""
 
     range = fields.String(required=True)

@@ -1,14 +1,14 @@
 """What the insights give that tell when and how somebody listens."""
 
-from flask_marshmallow import Schema
 from marshmallow import fields
 from marshmallow.validate import Length
 
 from app.schemas.insights import Instant
+from app.schemas.objects import ObjectSchema
 from app.schemas.parts import WindowSchema, nested, number
 
 
-class ActivityBucketSchema(Schema):
+class ActivityBucketSchema(ObjectSchema):
     """The listens from `start` up to `end`."""
 
     start = Instant(required=True)
@@ -17,7 +17,7 @@ class ActivityBucketSchema(Schema):
     listen_time_ms = number()
 
 
-class ActivitySchema(Schema):
+class ActivitySchema(ObjectSchema):
     """A series without holes, oldest first."""
 
     window = nested(WindowSchema)
@@ -25,7 +25,7 @@ class ActivitySchema(Schema):
     buckets = nested(ActivityBucketSchema, many=True)
 
 
-class ClockSchema(Schema):
+class ClockSchema(ObjectSchema):
     """Two tables of 7 rows, Monday to Sunday, by 24 hours."""
 
     window = nested(WindowSchema)
@@ -33,7 +33,7 @@ class ClockSchema(Schema):
     listen_time_ms = fields.List(fields.List(fields.Integer(), validate=Length(equal=24)), required=True)
 
 
-class StreakSchema(Schema):
+class StreakSchema(ObjectSchema):
     """A run of days with a listen, both included."""
 
     start = fields.Date(required=True)
@@ -41,7 +41,7 @@ class StreakSchema(Schema):
     days = number()
 
 
-class StreaksSchema(Schema):
+class StreaksSchema(ObjectSchema):
     """Runs of days, longest first, then newest; `current` ends today or yesterday."""
 
     window = nested(WindowSchema)
@@ -50,7 +50,7 @@ class StreaksSchema(Schema):
     streaks = nested(StreakSchema, many=True)
 
 
-class SessionSchema(Schema):
+class SessionSchema(ObjectSchema):
     """A listening session."""
 
     start = Instant(required=True)
@@ -59,7 +59,7 @@ class SessionSchema(Schema):
     duration_ms = number()
 
 
-class SessionsSchema(Schema):
+class SessionsSchema(ObjectSchema):
     """The sessions of a window; the longest first, then newest. Means are null without sessions."""
 
     window = nested(WindowSchema)
@@ -70,7 +70,7 @@ class SessionsSchema(Schema):
     longest = nested(SessionSchema, many=True)
 
 
-class FeatureSchema(Schema):
+class FeatureSchema(ObjectSchema):
     """One feature, weighted by listens; null where no listen has features. The deviation is the population's."""
 
     mean = fields.Float(required=True, allow_none=True)
@@ -80,7 +80,7 @@ class FeatureSchema(Schema):
     histogram = fields.List(fields.Integer(), required=True, validate=Length(equal=10))
 
 
-class FeaturesSchema(Schema):
+class FeaturesSchema(ObjectSchema):
     """A profile of audio features."""
 
     window = nested(WindowSchema)
