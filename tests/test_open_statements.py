@@ -18,8 +18,10 @@ from app.services.heavy_user import heavy_user_listens
 from app.services.listens import Listens
 from app.services.rankings import BY_ARTIST, BY_GENRE, BY_LISTENER, BY_TRACK
 from app.services.rolled_up import RolledUpListens
+from app.services.series import _clock_query
+from app.services.streaks import _days_query
 from app.services.summary import _summary_query
-from app.services.wrapped import _listeners_query
+from app.services.wrapped import _days_and_hours_query, _listeners_query
 from app.timezones import timezone
 from app.windows import Window
 
@@ -31,7 +33,9 @@ PAGES = [
 ]
 LISTENERS = (rankings._page_query, BY_LISTENER, BY_LISTENER, SortBy.COUNT)
 NUMBERS = [(query,) for query in (totals.LISTENS, totals.LISTEN_TIME, totals.TRACKS, totals.GENRES, totals.LISTENERS)]
-OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,)]
+BY_TIME = [(_days_query,), (_clock_query,), (_days_and_hours_query,)]
+OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,), *BY_TIME]
+ZONE = {"clock_starts", "clock_offsets", "day_starts", "day_offsets"}
 
 Source = Callable[[int, Window, str], Listens]
 
@@ -66,7 +70,8 @@ def test_a_statement_over_users_holds_no_values(window: Window, users: tuple[int
     _, values = parameters(statement, listens)
     given = listens.values | {"limit": 10, "offset": 0}
     assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
-    assert set(listens.values) <= values.keys()
+    assert listens.values.keys() - ZONE <= values.keys()
+    assert bool(ZONE & values.keys()) == (statement in BY_TIME)
     others = [value for name, value in values.items() if name not in given]
     assert all(isinstance(value, int | float | str | list) for value in others)
     assert not any(value in others for value in (1234, 5678, [1234, 5678]))
@@ -84,7 +89,7 @@ def test_a_statement_over_rollups_holds_no_values(window: Window, changed: bool,
     assert not any(value == 7123 for name, value in values.items() if name not in given)
 
 
-@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS])
+@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, *BY_TIME])
 def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
     one = Listens(Audience((1,)), WINDOWS[1])
     other = Listens(Audience((2,)), WINDOWS[2])
@@ -101,7 +106,7 @@ def test_a_comparison_holds_no_values_of_either_user(window: Window, one: Source
     _, values = parameters((comparison_query,), *both)
     assert not both[0].values.keys() & both[1].values.keys()
     given = both[0].values | both[1].values | {"limit": 10}
-    assert {name for name, value in values.items() if value is None} == given.keys()
+    assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
     others = [value for name, value in values.items() if name not in given]
     assert all(isinstance(value, int | str) for value in others)
     assert not any(value in others for value in (1234, 5678))
@@ -119,12 +124,18 @@ def test_comparisons_of_one_pair_of_shapes_are_the_same(one: Source, other: Sour
     assert parameters((comparison_query,), *pairs[0]) == parameters((comparison_query,), *pairs[1])
 
 
-def test_a_statement_that_hangs_on_the_time_zone_cannot_be_made_of_open_listens() -> None:
-    for listens in Listens(Audience((1,)), WINDOWS[1]), rolled_up(WINDOWS[1], changed=False):
+def test_a_statement_over_slots_cannot_be_made_of_open_listens() -> None:
+    for listens in rolled_up(WINDOWS[1], changed=False), counted(1, WINDOWS[0], ""):
         assert listens.shape is not None
+        assert listens.shape_by_time is None
         for part in "by_hour", "by_hour_of_week", "days":
             with pytest.raises(NotImplementedError):
                 getattr(listens.shape.listens(), part)
+
+
+def test_a_statement_over_buckets_cannot_be_made_of_open_listens() -> None:
+    for listens in Listens(Audience((1,)), WINDOWS[1]), rolled_up(WINDOWS[1], changed=False):
+        assert listens.shape is not None
         with pytest.raises(NotImplementedError):
             listens.shape.listens().by_bucket([NOW])
 

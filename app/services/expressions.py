@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Interval, SQLColumnExpression, cast, func, literal, select, true
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
-
-from app.clock_steps import Step
 
 
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
@@ -63,8 +61,11 @@ def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> Column
     return chosen
 
 
-def local_time(instant: Any, steps: Sequence[Step]) -> ColumnElement[datetime]:
-    """What a clock of the given steps shows at an instant: a naive timestamp."""
-    starts = [naive(step.start) for step in steps if step.start]
-    number = func.width_bucket(instant, literal(starts, ARRAY(TIMESTAMP))) + 1 if starts else literal(1)
-    return cast(instant + element([step.offset for step in steps], Interval(), number), TIMESTAMP)
+def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[Any]) -> ColumnElement[datetime]:
+    """What a clock shows at an instant, a naive timestamp: its steps are arrays, of the starts and of the offsets.
+
+    The first offset has no start.
+    """
+    # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
+    offset: Any = Grouping(offsets)[func.width_bucket(instant, starts) + 1]
+    return cast(instant + offset, TIMESTAMP)

@@ -6,8 +6,9 @@ Measures are written over these selectables alone, so that what they read is the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     CTE,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Date,
     FromClause,
     Integer,
+    Interval,
     Select,
     any_,
     bindparam,
@@ -96,6 +98,11 @@ class Listens:
         return LiveShape(self.one_by_one, self.window.start is not None, self.window.end is not None, self.name)
 
     @property
+    def shape_by_time(self) -> Shape | None:
+        """The same, for statements over these listens by hour or by day."""
+        return self.shape
+
+    @property
     def values(self) -> dict[str, Any]:
         """What stands in the places of an open statement's parameters."""
         users = self.audience.user_ids or ()
@@ -103,7 +110,7 @@ class Listens:
         values = {"users": users[0] if self.one_by_one else list(users)} | {
             name: naive(instant) for name, instant in instants.items() if instant is not None
         }
-        return {self.name + name: value for name, value in values.items()}
+        return {self.name + name: value for name, value in (values | _steps(self.window.tz)).items()}
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
@@ -222,11 +229,9 @@ class Listens:
     @cached_property
     def by_hour(self) -> CTE:
         """`day`, a local date, `weekday`, 1 on Monday, and `hour`, 0 to 23; with `plays` and `listen_time_ms`."""
-        self._want_values()
-        shown = local_time(self.rows.c.played_at, clock_steps(self.window.tz))
-        day = cast(local_time(self.rows.c.played_at, day_steps(self.window.tz)), Date)
+        shown = self._local_time(self.rows.c.played_at, "clock")
         return self._by(
-            day.label("day"),
+            cast(self._local_time(self.rows.c.played_at, "day"), Date).label("day"),
             cast(func.date_part("isodow", shown), Integer).label("weekday"),
             cast(func.date_part("hour", shown), Integer).label("hour"),
         )
@@ -249,9 +254,12 @@ class Listens:
     @cached_property
     def days(self) -> CTE:
         """`day`, a local date: the days with a listen."""
-        self._want_values()
-        day = cast(local_time(History.played_at, day_steps(self.window.tz)), Date)
+        day = cast(self._local_time(History.played_at, "day"), Date)
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
+
+    def _local_time(self, instant: Any, steps: str) -> ColumnElement[datetime]:
+        starts = self._value(f"{steps}_starts", ARRAY(TIMESTAMP))
+        return local_time(instant, starts, self._value(f"{steps}_offsets", ARRAY(Interval)))
 
     @property
     def durations(self) -> FromClause:
@@ -316,3 +324,13 @@ class Listens:
             .limit(1)
         )
         return select(func.count()).select_from(User).where(enough.exists())
+
+
+@cache
+def _steps(tz: ZoneInfo) -> dict[str, Any]:
+    """The steps of a zone's clock and calendar as arrays, by the names of their parameters."""
+    values: dict[str, Any] = {}
+    for name, steps in (("clock", clock_steps(tz)), ("day", day_steps(tz))):
+        values[name + "_starts"] = [naive(step.start) for step in steps if step.start]
+        values[name + "_offsets"] = [step.offset for step in steps]
+    return values

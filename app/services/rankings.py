@@ -177,8 +177,8 @@ def _rank(
 
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
-    page = {"limit": ranking.limit, "offset": ranking.offset}
-    found = run(session, _page_query, listens, args=(relation, disjoint, ranking.by), **page).all()
+    args = relation, disjoint, ranking.by
+    found = run(session, _page_query, listens, args=args, limit=ranking.limit, offset=ranking.offset).all()
     rows = [row for row in found if row.id is not None]
     previous: dict[Any, Previous] = {}
     if ranking.compare and rows:

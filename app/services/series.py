@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
 from app.services.expressions import aware
+from app.services.listens import Listens
 from app.services.sources import listens_of
-from app.services.statements import execute
+from app.services.statements import execute, run
 from app.timezones import RESOLUTION
 from app.windows import Window
 
@@ -77,9 +79,13 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:
     """Listens by hour of the week, as the local clock shows it."""
-    found = execute(session, select(listens_of(session, audience, window).by_hour_of_week))
+    found = run(session, _clock_query, listens_of(session, audience, window), by_time=True)
     table = Clock(window, [[0] * 24 for _ in range(7)], [[0] * 24 for _ in range(7)])
     for row in found:
         table.count[row.weekday - 1][row.hour] = row.plays
         table.listen_time_ms[row.weekday - 1][row.hour] = row.listen_time_ms
     return table
+
+
+def _clock_query(listens: Listens) -> Select[Any]:
+    return select(listens.by_hour_of_week)

@@ -44,6 +44,10 @@ class SlottedListens(Listens, ABC):
     has_slots: bool = True
     slots_end: datetime | None = None
 
+    @property
+    def shape_by_time(self) -> None:
+        """None: which slots are whole hangs on the window and the zone."""
+
     @cached_property
     def span(self) -> Span:
         """The window's span."""
@@ -55,9 +59,10 @@ class SlottedListens(Listens, ABC):
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         # The first bucket begins where the window does, and no listen of the window comes before.
-        if not self.has_slots or not all(_is_whole_slot(naive(start)) for start in starts[1:]):
+        instants = [naive(start) for start in starts]
+        if not self.has_slots or not all(map(_is_whole_slot, instants[1:])):
             return super().by_bucket(starts)
-        numbers = literal([number_of_slot(naive(start)) for start in starts], ARRAY(Integer))
+        numbers = literal([number_of_slot(instant) for instant in instants], ARRAY(Integer))
         return self._sums(func.width_bucket(self._by_slot.c.slot, numbers).label("number"))
 
     @cached_property
@@ -145,7 +150,7 @@ def within(rows: Select[Any], slot: ColumnElement[int], span: Span) -> Select[An
 
 
 def _is_whole_slot(instant: datetime) -> bool:
-    return start_of_slot(number_of_slot(instant)) == instant
+    return not (instant - EPOCH) % SLOT
 
 
 def _are_whole_slots(steps: Sequence[Step]) -> bool:

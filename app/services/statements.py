@@ -14,15 +14,20 @@ Ts = TypeVarTuple("Ts")
 
 
 def run(
-    session: Session, make: Callable[..., Select[Any]], *listens: Listens, args: tuple[Any, ...] = (), **values: Any
+    session: Session,
+    make: Callable[..., Select[Any]],
+    *listens: Listens,
+    args: tuple[Any, ...] = (),
+    by_time: bool = False,
+    **values: Any,
 ) -> Result[Any]:
     """Run the statement that `make(*listens, *args)` makes, with values for the parameters that it has besides.
 
     For all listens of the same shapes it is made once, of open ones. So `make` is one and the same object each time,
     and what the statement hangs on is in the listens and in `args`, which are few and hashable. Several listens have
-    different names.
+    different names. `by_time` is a statement over listens by hour or by day.
     """
-    shapes = tuple(one.shape for one in listens if one.shape is not None)
+    shapes = tuple(shape for one in listens if (shape := one.shape_by_time if by_time else one.shape) is not None)
     statement = _made(make, shapes, args) if len(shapes) == len(listens) else make(*listens, *args)
     for one in listens:
         values |= one.values

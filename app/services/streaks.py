@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
+from app.services.listens import Listens
 from app.services.sources import listens_of
-from app.services.statements import execute
+from app.services.statements import run
 from app.today import Today
 from app.windows import Window
 
@@ -41,10 +43,19 @@ class Streaks:
 
 def streaks(session: Session, audience: Audience, window: Window, today: Today, limit: int) -> Streaks:
     """Runs of days with a listen, longest first, then newest. The current one ends today or yesterday."""
-    days = listens_of(session, audience, window).days
-    found = runs(execute(session, select(days.c.day).order_by(days.c.day)).scalars())
+    found = runs(days_of(session, listens_of(session, audience, window)))
     ranked = sorted(found, key=lambda run: (run.days, run.start), reverse=True)
     return Streaks(window, current_of(found, today.date), ranked[0] if ranked else None, ranked[:limit])
+
+
+def days_of(session: Session, listens: Listens) -> list[date]:
+    """The local days with a listen, ascending."""
+    return list(run(session, _days_query, listens, by_time=True).scalars())
+
+
+def _days_query(listens: Listens) -> Select[Any]:
+    days = listens.days.c
+    return select(days.day).order_by(days.day)
 
 
 def runs(days: Iterable[date]) -> list[Streak]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
@@ -27,7 +27,7 @@ from app.services.rankings import (
 from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
 from app.services.statements import execute, run
-from app.services.streaks import current_of, runs
+from app.services.streaks import current_of, days_of, runs
 from app.today import Today
 from app.windows import Window
 
@@ -102,7 +102,7 @@ def read_overview(row: Row[Any]) -> tuple[dict[str, Any], dict[str, dict[Any, Pl
 def user_summary(session: Session, audience: Audience, window: Window, today: Today) -> UserSummary:
     """A user's page in one call: totals, distincts, streaks, and the first row of each list."""
     listens = listens_of(session, audience, window)
-    days = list(execute(session, select(listens.days.c.day).order_by(listens.days.c.day)).scalars())
+    days = days_of(session, listens)
     streaks = runs(days)
     current = current_of(streaks, today.date)
     (user_id,) = audience.user_ids or ()

@@ -22,7 +22,7 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
-from app.services.statements import execute, run
+from app.services.statements import run
 from app.services.streaks import Streak, runs
 from app.services.summary import Totals, overview, read_overview
 from app.windows import Window
@@ -122,19 +122,22 @@ def _listeners_query(everyone: Listens) -> Select[Any]:
 
 def _days_and_hours(session: Session, listens: Listens) -> tuple[list[Row[Any]], list[Row[Any]]]:
     """`plays` and `listen_time_ms` by local `day`, and by `hour` of all days."""
-    rows = listens.by_hour.c
-    counted = select(
-        rows.day, rows.hour, total(rows.plays).label("plays"), total(rows.listen_time_ms).label("listen_time_ms")
-    ).group_by(func.grouping_sets(rows.day, rows.hour))
-    found = execute(session, counted).all()
+    found = run(session, _days_and_hours_query, listens, by_time=True).all()
     return [row for row in found if row.hour is None], [row for row in found if row.day is None]
+
+
+def _days_and_hours_query(listens: Listens) -> Select[Any]:
+    rows = listens.by_hour.c
+    sums = total(rows.plays).label("plays"), total(rows.listen_time_ms).label("listen_time_ms")
+    return select(rows.day, rows.hour, *sums).group_by(func.grouping_sets(rows.day, rows.hour))
 
 
 def _months(days: Sequence[Row[Any]]) -> list[Month]:
     months = [[0, 0] for _ in range(12)]
     for row in days:
-        months[row.day.month - 1][0] += row.plays
-        months[row.day.month - 1][1] += row.listen_time_ms
+        month = months[row.day.month - 1]
+        month[0] += row.plays
+        month[1] += row.listen_time_ms
     return [Month(month, count, time) for month, (count, time) in enumerate(months, start=1)]
 
 
