@@ -67,13 +67,13 @@ def build(
     time, the second one on a connection of its own.
     """
     built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
-    if not built.slots_built:
-        _build(connection, [Part("slots", build_slots)], tell)
-    firsts = [Part("first listens", build_firsts)] if not built.firsts_built else []
+    others = [] if built.slots_built else [Part("slots", build_slots)]
+    others += [] if built.firsts_built else [Part("first listens", build_firsts)]
     for sums in _due_sums(connection, now()):
-        _build(connection, [sums, *firsts], tell, in_pairs=in_pairs)
-        firsts = []
-    _build(connection, firsts, tell)
+        _build(connection, [sums, *others[:1]], tell, in_pairs=in_pairs)
+        del others[:1]
+    # One after the other: both note in one row that they are there.
+    _build(connection, others, tell)
     while missing := missing_windows(connection, now()):
         parts = [Part(f"window {describe(span)}", partial(build_window, span=span, now=now())) for span in missing]
         _build(connection, parts, tell, in_pairs=in_pairs)

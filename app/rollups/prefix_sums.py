@@ -29,12 +29,15 @@ def _block(id_: str) -> str:
 
 
 def due_slots(connection: Connection, now: datetime) -> list[int]:
-    """The slots to be counted, in order; none while it is not known when the first listen was."""
-    first = connection.scalar(text("SELECT min(slot) FROM insights.slots"))
+    """The slots to be counted, in order: those after the first listen's."""
+    first = connection.scalar(text(FIRST_SLOT))
     if first is None:
         return []
     built = set(connection.scalars(text("SELECT slot FROM insights.prefixes")))
     return [slot for slot in _kept(now) if slot > first and slot not in built]
+
+
+FIRST_SLOT = f"""SELECT {SLOT.format(instant="played_at")} FROM "History" ORDER BY played_at LIMIT 1"""
 
 
 def _kept(now: datetime) -> list[int]:
