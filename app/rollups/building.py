@@ -29,7 +29,7 @@ TABLES = (
 )
 
 # Months whose prefix sums are counted in one transaction.
-MONTHS_AT_ONCE = 12
+MONTHS_AT_ONCE = 6
 
 Item = TypeVar("Item")
 # What builds a part, in the transaction that is open, in which `fold` has emptied the logs.
