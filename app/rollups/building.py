@@ -1,9 +1,10 @@
 """Building the rollups from the live tables, part by part, while the platform keeps writing.
 
-Each part (the slots, the first listens, the prefix sums of some months at a time, the rankings of one window after
-another, then some heavy users at a time) is built in a transaction of its own, which first folds what the logs hold: so
-the part is that snapshot's, and every later change is in the logs. A build that is broken off has lost one part at
-most, and goes on from there. Questions that a missing part would answer are answered from the live tables.
+Each part (the first listens, the slots, the prefix sums of some months at a time, the rankings of one window after
+another, then some heavy users at a time) is built in one snapshot, in which the logs hold nothing: what they held has
+been folded in. So the part is that snapshot's, and every later change is in the logs. A build that is broken off has
+lost the part that it was at, or two, and goes on from there. Questions that a missing part would answer are answered
+from the live tables.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ TABLES = (
 MONTHS_AT_ONCE = 6
 
 Item = TypeVar("Item")
-# What builds a part, in the transaction that is open, in which `fold` has emptied the logs.
+# What builds a part, in the transaction that is open, in whose snapshot the logs are empty.
 Build = Callable[[Connection], None]
 
 
@@ -67,16 +68,18 @@ def build(
     time, the second one on a connection of its own.
     """
     built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
-    others = [] if built.slots_built else [Part("slots", build_slots)]
-    others += [] if built.firsts_built else [Part("first listens", build_firsts)]
+    # First listens first: without them, a change of the catalogue forgets all sums. And not beside the slots: both note
+    # in one row that they are there.
+    others = [] if built.firsts_built else [Part("first listens", build_firsts)]
+    others += [] if built.slots_built else [Part("slots", build_slots)]
     for sums in _due_sums(connection, now()):
-        _build(connection, [sums, *others[:1]], tell, in_pairs=in_pairs)
+        _build(connection, [*others[:1], sums], tell, in_pairs=in_pairs)
         del others[:1]
-    # One after the other: both note in one row that they are there.
     _build(connection, others, tell)
     while missing := missing_windows(connection, now()):
-        parts = [Part(f"window {describe(span)}", partial(build_window, span=span, now=now())) for span in missing]
-        _build(connection, parts, tell, in_pairs=in_pairs)
+        names = [f"window {describe(span)} ({number} of {len(missing)})" for number, span in enumerate(missing, 1)]
+        builds = [partial(build_window, span=span, now=now()) for span in missing]
+        _build(connection, list(map(Part, names, builds)), tell, in_pairs=in_pairs)
     with snapshot(connection):
         drop_windows(connection, kept(now()))
     while count_due_users(connection, now(), tell, in_pairs=in_pairs):
@@ -126,9 +129,9 @@ def _build(
 
 
 def _build_pair(connection: Connection, one: Build, other: Build) -> None:
-    """Build two parts in one snapshot, and at a time where nothing waits there to be folded in.
+    """Build two parts in one snapshot: at a time where nothing waits there to be folded in, else one after the other.
 
-    The transaction beside the one that folds would see nothing of that.
+    A transaction beside the one that folds would see nothing of that. Hardly anything waits, right after a fold.
     """
     with snapshot(connection):
         fold(connection)

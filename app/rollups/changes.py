@@ -30,8 +30,8 @@ ONE_WINDOW = (
 )
 # An instant beyond all calendars (infinity is one) goes into the last slot, or the first: no window ends out there.
 SLOT = (
-    "CAST(date_part('epoch', date_bin('15 minutes', least(greatest({instant}, timestamp '0001-01-01'),"
-    " timestamp '9999-12-31 23:59:59.999999'), timestamp '0001-01-01')) / 900 AS integer)"
+    "CAST(floor(extract(epoch FROM"
+    " least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')) / 900) AS integer)"
 )
 
 
@@ -134,17 +134,19 @@ def first_changes(kind: Kind) -> str:
     """`id` and `played_at` of the tracks, or the primary artists, whose first listen may be another one now.
 
     `played_at` is null where none is left. A listen that came can only be earlier than the first one; after one that
-    went, the live listens of the track tell.
+    went, the live listens of the track tell, which are read in one pass where no index finds them.
     """
     tracks = f"""
         WITH touched AS (
             SELECT track_id, min(played_at) FILTER (WHERE change > 0) AS came, bool_or(change < 0) AS lost
             FROM {_log("listen_changes")} GROUP BY track_id
+        ), left_over AS (
+            SELECT h.track_id, min(h.played_at) AS played_at FROM "History" h
+            WHERE h.track_id IN (SELECT track_id FROM touched WHERE lost) GROUP BY h.track_id
         ), tracks AS MATERIALIZED (
-            SELECT t.track_id, CASE WHEN t.lost
-                THEN (SELECT min(h.played_at) FROM "History" h WHERE h.track_id = t.track_id)
-                ELSE least(f.played_at, t.came) END AS played_at
+            SELECT t.track_id, CASE WHEN t.lost THEN l.played_at ELSE least(f.played_at, t.came) END AS played_at
             FROM touched t LEFT JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = t.track_id
+            LEFT JOIN left_over l ON l.track_id = t.track_id
         )
     """
     if kind is Kind.TRACK:

@@ -105,13 +105,13 @@ COUNT_SLOTS = f"""
 
 
 def build_slots(connection: Connection) -> None:
-    """Count all slots, in the transaction that is open, in which `fold` has emptied the logs."""
+    """Count all slots, in the transaction that is open, in whose snapshot the logs are empty."""
     connection.execute(text(COUNT_SLOTS))
     connection.execute(text("UPDATE insights.state SET slots_built = true"))
 
 
 def build_firsts(connection: Connection) -> None:
-    """Find all first listens, in the transaction that is open, in which `fold` has emptied the logs."""
+    """Find all first listens, in the transaction that is open, in whose snapshot the logs are empty."""
     connection.execute(text(FIND_FIRSTS))
     connection.execute(text(FIND_FIRSTS_OF_ARTISTS))
     connection.execute(text("UPDATE insights.state SET firsts_built = true"))

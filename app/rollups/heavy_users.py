@@ -39,7 +39,7 @@ DUE = f"""
 
 
 def count_users(connection: Connection, users: Sequence[int], now: datetime) -> None:
-    """Count users anew, in the transaction that is open, in which `fold` has emptied the logs."""
+    """Count users anew, in the transaction that is open, in whose snapshot the logs are empty."""
     values = {"users": list(users), "ends": _until(now)}
     for statement in (FORGET, COUNT_SLOTS, COUNT_RANKINGS):
         connection.execute(text(statement), values)

@@ -29,10 +29,17 @@ B_TREE = '"History" (track_id)'
 
 
 def build_first_index(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Build the index that everything is counted by, where it is missing: as `build_indexes` does."""
+    """Build the index that everything is counted by, where it is missing, on a connection in autocommit."""
     if not _is_valid(connection, PLAYED_AT):
         tell(f"index {PLAYED_AT}")
         _build(connection, PLAYED_AT, INDEXES[PLAYED_AT])
+
+
+def create_extension(connection: Connection) -> None:
+    """Create the extension that the index of listens by track wants, where the server offers it and it is missing."""
+    offered = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = :name)")
+    if connection.scalar(offered, {"name": EXTENSION}):
+        connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION} SCHEMA insights")
 
 
 def build_indexes(connection: Connection) -> None:
@@ -41,10 +48,9 @@ def build_indexes(connection: Connection) -> None:
     No other transaction may wait for this connection meanwhile: its own are waited for.
     """
     connection.exec_driver_sql("SET statement_timeout = 0")
-    offered = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = :name)")
-    has_gin = connection.scalar(offered, {"name": EXTENSION})
-    if has_gin:
-        connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION} SCHEMA insights")
+    has_gin = connection.scalar(
+        text("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = :name)"), {"name": EXTENSION}
+    )
     for name, definition in (INDEXES if has_gin else INDEXES | {TRACKS: B_TREE}).items():
         _build(connection, name, definition)
     for name in FORMER:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from app.rollups.indexes import build_first_index, drop_extension, drop_indexes
+from app.rollups.indexes import build_first_index, create_extension, drop_extension, drop_indexes
 from app.rollups.triggers import CHANNEL, PREFIX, TRIGGERS, WATCHED, functions, triggers
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -52,6 +52,7 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
     if not (watched and _version(connection) == ScriptDirectory.from_config(config).get_current_head()):
         tell("schema, functions and triggers")
         _with_short_locks(connection, everything)
+    create_extension(connection)
 
 
 def _version(connection: Connection) -> str:

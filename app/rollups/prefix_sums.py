@@ -50,7 +50,7 @@ def _kept(now: datetime) -> list[int]:
 def count_prefixes(connection: Connection, due: Sequence[int], now: datetime) -> None:
     """Count the listens before some slots, which are in order; with one that is counted before them, from there on.
 
-    In the transaction that is open, in which `fold` has emptied the logs.
+    In the transaction that is open, in whose snapshot the logs are empty.
     """
     stale = "DELETE FROM insights.prefixes WHERE slot <> ALL(:kept)"
     connection.execute(text(stale), {"kept": _kept(now)})

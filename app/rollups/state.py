@@ -109,16 +109,17 @@ def read(session: Session) -> Rollups | None:
     Where they have been there, and are not any more, the session is left with a new transaction.
     """
     engine = session.connection().engine
+    if engine not in known_current and not session.scalar(IS_CURRENT):
+        return None
     try:
-        if engine not in known_current:
-            if not session.scalar(IS_CURRENT):
-                return None
-            known_current.add(engine)
         state = session.execute(STATE).one()
     except ProgrammingError:
+        if engine not in known_current:
+            raise
         known_current.discard(engine)
         session.rollback()
-        return None
+        return read(session)
+    known_current.add(engine)
     distrust = None
     if not state.trusted:
         distrust = state.reason

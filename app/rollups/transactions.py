@@ -4,10 +4,12 @@ One process at a time writes, holds the lock for it, and reads snapshots taken a
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from time import sleep
+from typing import Any
 
+import psycopg2
 from sqlalchemy import Connection, text
 
 # Of all advisory locks in a database, the writer's, and that of transactions beside the writer's own. There is a third
@@ -88,11 +90,16 @@ def beside(writer: Connection) -> Iterator[Connection]:
 @contextmanager
 def meanwhile(connection: Connection, work: Callable[[Connection], None]) -> Iterator[None]:
     """Do work on a connection while the block runs, and wait for its end; broken off where the block fails."""
+    driver: Any = connection.connection.driver_connection
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(work, connection)
         try:
             yield
             working.result()
         except BaseException:
-            connection.connection.cancel()
+            # Again and again: it may be between two statements.
+            while not working.done():
+                with suppress(psycopg2.Error):
+                    driver.cancel()
+                wait([working], timeout=0.5)
             raise

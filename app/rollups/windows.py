@@ -21,7 +21,7 @@ def missing_windows(connection: Connection, now: datetime) -> list[Span]:
 
 
 def build_window(connection: Connection, span: Span, now: datetime) -> None:
-    """Count a window, in the transaction that is open, in which `fold` has emptied the logs."""
+    """Count a window, in the transaction that is open, in whose snapshot the logs are empty."""
     window_id = connection.scalar(
         text("INSERT INTO insights.windows (starts, ends) VALUES (:starts, :ends) RETURNING id"), span._asdict()
     )

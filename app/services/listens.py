@@ -110,7 +110,12 @@ class Listens:
         values = {"users": users[0] if self.one_by_one else list(users)} | {
             name: naive(instant) for name, instant in instants.items() if instant is not None
         }
-        return {self.name + name: value for name, value in (values | _steps(self.window.tz)).items()}
+        return {self.name + name: value for name, value in values.items()}
+
+    @property
+    def values_by_time(self) -> dict[str, Any]:
+        """The same, for statements over these listens by hour or by day: the steps of the zone's clock, too."""
+        return self.values | {self.name + name: value for name, value in _steps(self.window.tz).items()}
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
@@ -258,8 +263,13 @@ class Listens:
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
 
     def _local_time(self, instant: Any, steps: str) -> ColumnElement[datetime]:
-        starts = self._value(f"{steps}_starts", ARRAY(TIMESTAMP))
-        return local_time(instant, starts, self._value(f"{steps}_offsets", ARRAY(Interval)))
+        starts, offsets = self._steps(steps + "_starts", TIMESTAMP()), self._steps(steps + "_offsets", Interval())
+        return local_time(instant, starts, offsets)
+
+    def _steps(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        if self.is_open:
+            return bindparam(self.name + name, type_=ARRAY(type_))
+        return literal(_steps(self.window.tz)[name], ARRAY(type_))
 
     @property
     def durations(self) -> FromClause:

@@ -30,7 +30,7 @@ def run(
     shapes = tuple(shape for one in listens if (shape := one.shape_by_time if by_time else one.shape) is not None)
     statement = _made(make, shapes, args) if len(shapes) == len(listens) else make(*listens, *args)
     for one in listens:
-        values |= one.values
+        values |= one.values_by_time if by_time else one.values
     return execute(session, statement, values)
 
 

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from app.rollups import building, installation
 from app.rollups.building import build, start_anew
@@ -18,12 +20,15 @@ from tests.factories import Platform
 from tests.rollups.conftest import operator, quiet
 
 LISTENS = text('SELECT count(*) FROM "History"')
+# From the first listen's to that of the tests.
+MONTHS = 17
 
 
 def fill(platform: Platform) -> None:
     track = platform.track("t", primary=[platform.artist("a", genres=["pop"])])
     for user_id in range(1, 6):
         user = platform.user(user_id)
+        platform.listen(user, track, NOW.replace(year=2025, month=6, second=user_id))
         for day in range(1, 20):
             platform.listen(user, track, NOW.replace(day=day, second=user_id))
 
@@ -50,8 +55,8 @@ def test_both_read_one_snapshot_whatever_is_committed_meanwhile(writer: Connecti
     with snapshot(writer), beside(writer) as other:
         with engine.begin() as platform:
             platform.execute(text("INSERT INTO \"History\" VALUES (1, '2026-11-02 00:00:00.5', 't')"))
-        assert writer.scalar(LISTENS) == other.scalar(LISTENS) == 95
-    assert writer.scalar(LISTENS) == 96
+        assert writer.scalar(LISTENS) == other.scalar(LISTENS) == 100
+    assert writer.scalar(LISTENS) == 101
     with engine.begin() as platform:
         platform.execute(text("DELETE FROM \"History\" WHERE played_at = '2026-11-02 00:00:00.5'"))
 
@@ -73,6 +78,25 @@ def test_what_is_built_in_pairs_is_what_the_live_tables_say(writer: Connection, 
     assert len(paired) > 4
     with snapshot(writer):
         assert list(differences(writer, quiet)) == []
+
+
+@pytest.mark.parametrize("in_pairs", [True, False])
+def test_a_change_of_the_catalogue_meanwhile_costs_no_months(
+    in_pairs: bool, writer: Connection, engine: Engine
+) -> None:
+    numbers = count()
+
+    def tell(_part: str) -> None:
+        """A new track, with its credit: nobody has listened to it yet."""
+        with engine.begin() as platform:
+            id_ = f"new {in_pairs} {next(numbers)}"
+            platform.execute(text("INSERT INTO \"Tracks\" VALUES (:id, 'New', 1000)"), {"id": id_})
+            platform.execute(text("INSERT INTO \"ArtistTracks\" VALUES (:id, 'a', true)"), {"id": id_})
+
+    start_anew(writer)
+    build(writer, lambda: NOW, tell, in_pairs=in_pairs)
+    assert next(numbers) > 5
+    assert writer.scalar(text("SELECT count(*) FROM insights.prefixes")) == MONTHS
 
 
 def test_of_a_pair_that_fails_nothing_is_left_and_the_next_build_goes_on(
@@ -128,3 +152,30 @@ def test_work_ends_with_the_block_that_fails(engine: Engine) -> None:
     with engine.connect() as connection, pytest.raises(ValueError, match="block"):
         fail_beside(connection)
     assert time.monotonic() - started < 10
+
+
+def test_work_between_two_statements_ends_with_the_block_that_fails(engine: Engine) -> None:
+    def work(connection: Connection) -> None:
+        time.sleep(0.5)
+        connection.execute(text("SELECT pg_sleep(60)"))
+
+    def fail_beside(connection: Connection) -> None:
+        with meanwhile(connection, work):
+            raise ValueError("block")
+
+    started = time.monotonic()
+    with engine.connect() as connection, pytest.raises(ValueError, match="block"):
+        fail_beside(connection)
+    assert time.monotonic() - started < 10
+
+
+def test_a_connection_that_is_lost_is_what_is_told(engine: Engine) -> None:
+    def work(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    def lose(connection: Connection) -> None:
+        with meanwhile(connection, work):
+            time.sleep(0.2)
+
+    with engine.connect() as connection, pytest.raises(OperationalError, match="server closed the connection"):
+        lose(connection)
