@@ -47,7 +47,8 @@ def build_indexes(connection: Connection) -> None:
 
     No other transaction may wait for this connection meanwhile: its own are waited for.
     """
-    connection.exec_driver_sql("SET statement_timeout = 0")
+    # One process: a build has the other cores meanwhile.
+    connection.exec_driver_sql("SET statement_timeout = 0; SET max_parallel_maintenance_workers = 0")
     has_gin = connection.scalar(
         text("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = :name)"), {"name": EXTENSION}
     )
