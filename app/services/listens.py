@@ -263,10 +263,10 @@ class Listens:
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
 
     def _local_time(self, instant: Any, steps: str) -> ColumnElement[datetime]:
-        starts, offsets = self._steps(steps + "_starts", TIMESTAMP()), self._steps(steps + "_offsets", Interval())
-        return local_time(instant, starts, offsets)
+        starts = self._step_array(steps + "_starts", TIMESTAMP())
+        return local_time(instant, starts, self._step_array(steps + "_offsets", Interval()))
 
-    def _steps(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    def _step_array(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         if self.is_open:
             return bindparam(self.name + name, type_=ARRAY(type_))
         return literal(_steps(self.window.tz)[name], ARRAY(type_))
