@@ -77,12 +77,13 @@ def build(
         del others[:1]
     _build(connection, others, tell)
     while missing := missing_windows(connection, now()):
-        names = [f"window {describe(span)} ({number} of {len(missing)})" for number, span in enumerate(missing, 1)]
-        builds = [partial(build_window, span=span, now=now()) for span in missing]
-        _build(connection, list(map(Part, names, builds)), tell, in_pairs=in_pairs)
+        # No two windows at a time: their key would take twice the space where it is filled at two ends.
+        name = f"window {describe(missing[0])}, {len(missing)} to go"
+        window = Part(name, partial(build_window, span=missing[0], now=now()))
+        _build(connection, [window, *_due_users(connection, now())], tell, in_pairs=in_pairs)
     with snapshot(connection):
         drop_windows(connection, kept(now()))
-    while count_due_users(connection, now(), tell, in_pairs=in_pairs):
+    while count_due_users(connection, now(), tell):
         pass
     connection.exec_driver_sql(f"ANALYZE {TABLES}")
 
@@ -104,15 +105,17 @@ def _due_sums(connection: Connection, now: datetime) -> list[Part]:
     ]
 
 
-def count_due_users(
-    connection: Connection, now: datetime, tell: Callable[[str], None], *, in_pairs: bool = False
-) -> bool:
-    """Count the users who are due, or as many of them as a transaction takes, or a pair; whether there were any."""
-    due = due_users(connection, now, BATCH * 2 if in_pairs else BATCH)
-    batches = _batches(due, BATCH)
-    parts = [Part(f"{len(users)} heavy users", partial(count_users, users=users, now=now)) for users in batches]
-    _build(connection, parts, tell, in_pairs=in_pairs)
+def count_due_users(connection: Connection, now: datetime, tell: Callable[[str], None]) -> bool:
+    """Count the users who are due, or as many of them as one transaction takes; whether there were any."""
+    due = _due_users(connection, now)
+    _build(connection, due, tell)
     return bool(due)
+
+
+def _due_users(connection: Connection, now: datetime) -> list[Part]:
+    """The users who are due, as many as one transaction takes: one part, or none."""
+    users = due_users(connection, now, BATCH)
+    return [Part(f"{len(users)} heavy users", partial(count_users, users=users, now=now))] if users else []
 
 
 def _build(

@@ -1,8 +1,9 @@
 """Transactions beside the writer's own: what they read, when they are over, and who waits for them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from itertools import count
 
 import pytest
@@ -11,10 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from app.rollups import building, installation
 from app.rollups.building import build, start_anew
-from app.rollups.spans import Span
+from app.rollups.heavy_users import count_users
 from app.rollups.transactions import beside, meanwhile, snapshot, the_only_writer
 from app.rollups.verification import differences
-from app.rollups.windows import build_window
 from tests.conftest import NOW
 from tests.factories import Platform
 from tests.rollups.conftest import operator, quiet
@@ -51,6 +51,10 @@ def windows(connection: Connection) -> int:
     return connection.scalar(text("SELECT count(*) FROM insights.windows")) or 0
 
 
+def counted_users(connection: Connection) -> int:
+    return connection.scalar(text("SELECT count(*) FROM insights.heavy_users")) or 0
+
+
 def test_both_read_one_snapshot_whatever_is_committed_meanwhile(writer: Connection, engine: Engine) -> None:
     with snapshot(writer), beside(writer) as other:
         with engine.begin() as platform:
@@ -61,7 +65,10 @@ def test_both_read_one_snapshot_whatever_is_committed_meanwhile(writer: Connecti
         platform.execute(text("DELETE FROM \"History\" WHERE played_at = '2026-11-02 00:00:00.5'"))
 
 
-def test_what_is_built_in_pairs_is_what_the_live_tables_say(writer: Connection, engine: Engine) -> None:
+@pytest.mark.usefixtures("everyone_is_heavy")
+def test_what_is_built_in_pairs_is_what_the_live_tables_say(
+    writer: Connection, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paired: list[int] = []
 
     def tell(part: str) -> None:
@@ -73,9 +80,35 @@ def test_what_is_built_in_pairs_is_what_the_live_tables_say(writer: Connection, 
                     day = f"2026-11-{len(paired):02}"
                     platform.execute(text(f"UPDATE \"History\" SET track_id = track_id WHERE played_at >= '{day}'"))
 
+    monkeypatch.setattr(building, "BATCH", 1)
     start_anew(writer)
     build(writer, lambda: NOW, tell, in_pairs=True)
     assert len(paired) > 4
+    assert counted_users(writer) == 5
+    with snapshot(writer):
+        assert list(differences(writer, quiet)) == []
+
+
+@pytest.mark.usefixtures("everyone_is_heavy")
+def test_of_a_pair_that_fails_nothing_is_left_and_the_next_build_goes_on(
+    writer: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_beside(connection: Connection, users: Sequence[int], now: datetime) -> None:
+        count_users(connection, users, now)
+        assert connection is not writer
+        raise RuntimeError("beside")
+
+    start_anew(writer)
+    monkeypatch.setattr(building, "count_users", fail_beside)
+    with pytest.raises(RuntimeError, match="beside"):
+        build(writer, lambda: NOW, quiet, in_pairs=True)
+    # The window that was built before it knew of any user.
+    assert windows(writer) == 1
+    assert counted_users(writer) == 0
+    monkeypatch.setattr(building, "count_users", count_users)
+    build(writer, lambda: NOW, quiet, in_pairs=True)
+    assert windows(writer) > 10
+    assert counted_users(writer) == 5
     with snapshot(writer):
         assert list(differences(writer, quiet)) == []
 
@@ -97,30 +130,6 @@ def test_a_change_of_the_catalogue_meanwhile_costs_no_months(
     build(writer, lambda: NOW, tell, in_pairs=in_pairs)
     assert next(numbers) > 5
     assert writer.scalar(text("SELECT count(*) FROM insights.prefixes")) == MONTHS
-
-
-def test_of_a_pair_that_fails_nothing_is_left_and_the_next_build_goes_on(
-    writer: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connections: set[Connection] = set()
-
-    def fail_beside(connection: Connection, span: Span, now: object) -> None:
-        build_window(connection, span, NOW)
-        connections.add(connection)
-        if connection is not writer:
-            raise RuntimeError("beside")
-
-    start_anew(writer)
-    monkeypatch.setattr(building, "build_window", fail_beside)
-    with pytest.raises(RuntimeError, match="beside"):
-        build(writer, lambda: NOW, quiet, in_pairs=True)
-    assert len(connections) == 2
-    assert windows(writer) == 0
-    monkeypatch.undo()
-    build(writer, lambda: NOW, quiet, in_pairs=True)
-    assert windows(writer) > 10
-    with snapshot(writer):
-        assert list(differences(writer, quiet)) == []
 
 
 def test_nobody_writes_before_what_a_dead_writer_left_is_over(engine: Engine) -> None:
