@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, text
 
 from app.rollups.folding import LOGS, build_firsts, build_slots, fold
-from app.rollups.heavy_users import BATCH, count_users, due_users
+from app.rollups.heavy_users import count_users, due_users
 from app.rollups.installation import announce_all
 from app.rollups.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import Span, kept
@@ -114,7 +114,7 @@ def count_due_users(connection: Connection, now: datetime, tell: Callable[[str],
 
 def _due_users(connection: Connection, now: datetime) -> list[Part]:
     """The users who are due, as many as one transaction takes: one part, or none."""
-    users = due_users(connection, now, BATCH)
+    users = due_users(connection, now)
     return [Part(f"{len(users)} heavy users", partial(count_users, users=users, now=now))] if users else []
 
 

@@ -4,7 +4,6 @@ What is counted stays as it is. What a user listens to later is read live, and a
 the listens or in the catalogue, has the user forgotten and counted anew.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -23,10 +22,10 @@ OLDEST = 30 * DAY
 BATCH = 20
 
 
-def due_users(connection: Connection, now: datetime, most: int) -> list[int]:
+def due_users(connection: Connection, now: datetime) -> list[int]:
     """The users to be counted next, those with the most listens first; none while all listens are not ranked yet."""
     oldest = _until(now) - OLDEST
-    return list(connection.scalars(text(DUE), {"many": MANY, "oldest": oldest, "most": most}))
+    return list(connection.scalars(text(DUE), {"many": MANY, "oldest": oldest, "batch": BATCH}))
 
 
 DUE = f"""
@@ -34,13 +33,13 @@ DUE = f"""
     JOIN insights.rankings r ON r.window_id = w.id AND r.kind = {Kind.LISTENER:d} AND r.plays >= :many
     LEFT JOIN insights.heavy_users u ON u.user_id = CAST(r.id AS integer)
     WHERE w.starts IS NULL AND w.ends IS NULL AND (u.user_id IS NULL OR u.ends < :oldest)
-    ORDER BY r.plays DESC LIMIT :most
+    ORDER BY r.plays DESC LIMIT :batch
 """
 
 
-def count_users(connection: Connection, users: Sequence[int], now: datetime) -> None:
+def count_users(connection: Connection, users: list[int], now: datetime) -> None:
     """Count users anew, in the transaction that is open, in whose snapshot the logs are empty."""
-    values = {"users": list(users), "ends": _until(now)}
+    values = {"users": users, "ends": _until(now)}
     for statement in (FORGET, COUNT_SLOTS, COUNT_RANKINGS):
         connection.execute(text(statement), values)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.rollups import heavy_users
 from app.rollups.folding import fold
-from app.rollups.heavy_users import BATCH, count_users, due_users
+from app.rollups.heavy_users import count_users, due_users
 from app.services import sources
 from app.services.heavy_user import RankedListens
 from app.services.listens import Listens
@@ -55,7 +55,7 @@ def counted(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Connecti
     """The database, where ten listens are many and are counted ahead."""
     monkeypatch.setattr(heavy_users, "MANY", 10)
     monkeypatch.setattr(sources, "UNCOUNTED_FOR", 0)
-    count_users(connection, due_users(connection, NOW, BATCH), NOW)
+    count_users(connection, due_users(connection, NOW), NOW)
     return connection
 
 
@@ -72,30 +72,31 @@ def source(connection: Connection, user_id: int, window: Window = ALL_TIME) -> t
 
 def test_users_with_many_listens_are_counted_until_a_midnight_a_day_ago(counted: Connection) -> None:
     assert heavy(counted) == dict.fromkeys(HEAVY, ENDS)
-    assert due_users(counted, NOW, BATCH) == []
+    assert due_users(counted, NOW) == []
 
 
-def test_the_heaviest_are_counted_first_some_at_a_time(counted: Connection) -> None:
+def test_the_heaviest_are_counted_first_some_at_a_time(counted: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     counted.execute(text("DELETE FROM insights.heavy_users"))
-    assert due_users(counted, NOW, 2) == [3, 4]
+    monkeypatch.setattr(heavy_users, "BATCH", 2)
+    assert due_users(counted, NOW) == [3, 4]
     count_users(counted, [3, 4], NOW)
-    assert due_users(counted, NOW, 2) == [2]
+    assert due_users(counted, NOW) == [2]
 
 
 def test_a_count_is_made_anew_after_a_month(counted: Connection) -> None:
-    assert due_users(counted, NOW + timedelta(days=30), BATCH) == []
+    assert due_users(counted, NOW + timedelta(days=30)) == []
     later = NOW + timedelta(days=31)
-    count_users(counted, due_users(counted, later, BATCH), later)
+    count_users(counted, due_users(counted, later), later)
     assert heavy(counted) == dict.fromkeys(HEAVY, ENDS + timedelta(days=31))
 
 
 def test_a_user_who_is_gone_before_being_counted_is_not_due_for_ever(counted: Connection) -> None:
     counted.execute(text("DELETE FROM insights.heavy_users"))
     counted.execute(text('DELETE FROM "History" WHERE user_id = 3'))
-    count_users(counted, due_users(counted, NOW, BATCH), NOW)
-    assert due_users(counted, NOW, BATCH) == []
+    count_users(counted, due_users(counted, NOW), NOW)
+    assert due_users(counted, NOW) == []
     fold(counted)
-    assert due_users(counted, NOW, BATCH) == []
+    assert due_users(counted, NOW) == []
     assert set(heavy(counted)) == {2, 4}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from app.rollups.folding import fold
-from app.rollups.heavy_users import BATCH, count_users, due_users
+from app.rollups.heavy_users import count_users, due_users
 from tests import test_oracle_measures, test_oracle_pages
 from tests.conftest import NOW
 from tests.oracle.checks import bounded, uncached
@@ -42,7 +42,7 @@ def folded_now_and_then(connection: Connection, everyone_is_heavy: None) -> Iter
     def fold_some(connection: Connection) -> None:
         if next(numbers) % 2:
             fold(connection)
-            count_users(connection, due_users(connection, NOW, BATCH), NOW)
+            count_users(connection, due_users(connection, NOW), NOW)
 
     connection.info["after_loading"] = fold_some
     yield
