@@ -3,13 +3,20 @@
 Gunicorn gives a connection to a thread as soon as its first byte is there, and the thread then waits for the rest of
 the request for as long as the client likes: a few dozen clients that send a byte now and then hold all threads. Here a
 thread gets a request whose headers are whole; until then the connection waits where it costs a file descriptor.
+
+`/health` tells that the process is alive. So it has a thread of its own: a database that keeps all others waiting is no
+reason to have every container replaced.
 """
 
 import errno
+import resource
 import selectors
 import socket
 import struct
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,17 +24,20 @@ from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # Seconds from a request's first byte (or the connection, where there is none yet) until its headers are whole; that a
-# body which nobody has read is waited for; and that a connection whose answer is sent is kept for the client to close,
-# so that the answer is not cut short.
+# body is waited for in all, which no route takes; and that a connection whose answer is sent is kept for the client to
+# close, so that the answer is not cut short.
 HEADERS_WITHIN, BODY_WITHIN, CLOSED_WITHIN = 10.0, 0.02, 2.0
 # Seconds in which a connection is there whose client has begun to make it when the server was told to end.
 BEGUN_WITHIN = 0.1
-# Seconds that a thread waits for a client to read some of its answer, or to send some of its body.
+# Seconds that a thread waits for a client to read some of its answer.
 WAIT = 5
 # Bytes of headers that are waited for, and the most connections that wait to be closed.
 LONGEST_HEADERS, MOST_CLOSING = 65536, 200
+# File descriptors, where more are allowed than a process begins with: for those, and gunicorn's `worker_connections`.
+DESCRIPTORS = 4096
 
 END = b"\r\n\r\n"
+PROBES = (b"GET /health ", b"HEAD /health ")
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -37,12 +47,43 @@ class Connection(TConn):  # type: ignore[misc]
         super().__init__(worker.cfg, client, address, server)
         self.worker = worker
         self.received = bytearray()
+        self.asks_health = False
 
     def close(self, graceful: bool = False) -> None:
         if graceful:
             self.worker.close_later(self)
         else:
             super().close()
+
+
+class BodySocket:
+    """A connection's socket for as long as its request's body is waited for, be it that something trickles in."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+        self._deadline = time.monotonic() + BODY_WITHIN
+
+    def recv(self, size: int) -> bytes:
+        """What the client sends next. Raises TimeoutError where that takes too long."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._client.settimeout(left)
+        try:
+            return self._client.recv(size)
+        finally:
+            self._client.setblocking(True)
+
+
+@contextmanager
+def _hurried(conn: Any) -> Iterator[None]:
+    """Let the parser of a connection wait for a body no longer than that."""
+    unreader = conn.parser.unreader
+    unreader.sock = BodySocket(conn.sock)
+    try:
+        yield
+    finally:
+        unreader.sock = conn.sock
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -54,6 +95,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._incomplete: dict[Connection, None] = {}
         self._closing: dict[Connection, None] = {}
 
+    def init_process(self) -> None:
+        """Begin, in the worker's own process."""
+        few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= few < DESCRIPTORS:  # less than 0 is no limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, most) if most >= 0 else DESCRIPTORS, most))
+        self._probes = ThreadPoolExecutor(1, "probes")
+        super().init_process()
+
     def accept(self, listener: Any) -> None:
         """Take a new connection, and look whether its request is there already."""
         if self.cfg.is_ssl:  # what comes first is no request
@@ -62,9 +111,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno in {errno.EMFILE, errno.ENFILE} and self._incomplete:
-                self._drop(next(iter(self._incomplete)))
-            elif error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE}:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                self._free_descriptor()
+            elif error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
                 raise
             return
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
@@ -79,6 +128,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Begin to read the next request of a connection that was kept alive."""
         if not isinstance(conn, Connection):
             super().on_client_socket_readable(conn, client)
+            return
+        if conn not in self.keepalived_conns:  # it has just been closed
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
@@ -130,6 +181,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             deadline = time.monotonic() + CLOSED_WITHIN
             for conn in self._incomplete:
                 conn.timeout = min(conn.timeout, deadline)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a request to a thread."""
+        if isinstance(conn, Connection) and conn.asks_health:
+            answered = self._probes.submit(self.handle, conn)
+            answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        else:
+            super().enqueue_req(conn)
 
     def _take_what_waits(self, listener: Any) -> None:
         taken = -1
@@ -194,11 +253,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.init()
         conn.parser.unreader.unread(data)
         conn.data_ready = True
+        conn.asks_health = data.lstrip(b"\r\n").startswith(PROBES)
         self.enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request."""
+        with _hurried(conn):
+            return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Whether the connection can be used for another request: not where a body that nobody read keeps coming."""
-        return bool(keepalive and conn.parser.finish_body(deadline=time.monotonic() + BODY_WITHIN))
+        with _hurried(conn):
+            return bool(keepalive and conn.parser.finish_body())
+
+    def _free_descriptor(self) -> None:
+        """Close a connection that is waited for: one whose request is not whole, or else one that is kept."""
+        if self._incomplete:
+            self._drop(next(iter(self._incomplete)))
+        elif self.keepalived_conns:
+            conn = self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
 
     def _drop(self, conn: Connection) -> None:
         del self._incomplete[conn]

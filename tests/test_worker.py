@@ -1,13 +1,15 @@
 """The worker class: what slow, hasty and rude clients get, and that nobody waits for them."""
 
+import resource
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.factories import Platform
 from tests.servers import Gunicorn, Start, database, starting, url_of
@@ -144,6 +146,37 @@ def test_bodies_that_never_come_hold_no_thread(server: Gunicorn, connections: Co
         assert read(connection, end=b"never").startswith(b"HTTP/1.1 200")  # and is closed
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 60000", b"Transfer-Encoding: chunked"])
+def test_bodies_that_trickle_in_hold_no_thread(server: Gunicorn, connections: Connections, framing: bytes) -> None:
+    slow = [connections(HEAD + framing + b"\r\n\r\n") for _ in range(20 * THREADS)]
+    for _ in range(50):  # each byte within the time that a body is waited for
+        for connection in slow:
+            with suppress(OSError):
+                connection.sendall(b"1")
+        time.sleep(0.005)
+    assert_nobody_waits(server)
+
+
+def test_chunks_are_counted_where_they_come_at_once(connections: Connections) -> None:
+    chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    kept = connections(chunked + b"5\r\n01234\r\n0\r\n\r\n" + chunked + b"0\r\n\r\n" + HEAD + b"\r\n")
+    assert read(kept, 3).count(b"HTTP/1.1 200") == 3
+    large = connections(chunked + b"10001\r\n" + b"x" * 0x10001 + b"\r\n0\r\n\r\n")
+    assert read(large, end=b'"status":413').startswith(b"HTTP/1.1 413")
+    assert read(connections(chunked + b"5\r\n012"), end=b"never").startswith(b"HTTP/1.1 408")
+
+
+def test_health_waits_for_no_database(server: Gunicorn, connections: Connections, engine_of_all: Engine) -> None:
+    with engine_of_all.begin() as connection:
+        connection.execute(text('LOCK TABLE "History" IN ACCESS EXCLUSIVE MODE'))
+        request = b"GET /insights/total/listens/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        waiting = [connections(request) for _ in range(2 * THREADS)]
+        time.sleep(0.2)
+        assert_nobody_waits(server)
+    for each in waiting:
+        assert read(each, end=b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
 def test_a_body_that_comes_is_no_part_of_the_next_request(connections: Connections) -> None:
     connection = connections(HEAD + b"Content-Length: 10\r\n\r\n0123456789" + HEAD + b"\r\n")
     assert read(connection, 2).count(b"HTTP/1.1 200") == 2
@@ -167,6 +200,27 @@ def test_where_all_connections_are_taken_the_oldest_of_the_waiting_gives_way(
             assert slow[0].recv(1) == b""
             slow[-1].sendall(b"\r\n")
             assert read(slow[-1]).startswith(b"HTTP/1.1 200")
+
+
+def test_where_descriptors_run_out_idle_connections_give_way(engine_of_all: Engine, tmp_path: Path) -> None:
+    with starting(tmp_path, url_of(engine_of_all)) as start:
+        server = start(WEB_CONCURRENCY="1")
+        (worker,) = server.workers()
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (64, 64))
+        with Connections(server) as connections:
+            kept = [connections(HEAD + b"\r\n") for _ in range(100)]
+            for connection in kept:
+                assert read(connection).startswith(b"HTTP/1.1 200")
+            assert_nobody_waits(server)
+            assert kept[0].recv(1) == b""
+            kept[-1].sendall(HEAD + b"\r\n")
+            assert read(kept[-1]).startswith(b"HTTP/1.1 200")
+
+
+def test_a_worker_takes_more_descriptors_than_it_begins_with(server: Gunicorn) -> None:
+    (worker,) = server.workers()
+    few, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    assert few >= min(4096, most)
 
 
 def test_no_request_is_lost_at_the_stop(engine_of_all: Engine, tmp_path: Path) -> None:

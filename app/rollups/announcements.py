@@ -113,6 +113,9 @@ class Listener(threading.Thread):
         connection.execute(text(f"LISTEN {CHANNEL}"))
         raw = connection.connection.driver_connection
         assert raw is not None
+        # Not select(), which knows no descriptors above 1023.
+        poll = select.poll()
+        poll.register(raw, select.POLLIN)
         seen: str | None = None
         due = time.monotonic()
         while True:
@@ -120,7 +123,7 @@ class Listener(threading.Thread):
                 seen = self._look(connection, seen)
                 self._warned = False
                 due = time.monotonic() + (ABSENCE if seen is None else TICK)
-            if select.select([raw], [], [], TICK)[0]:
+            if poll.poll(TICK * 1000):
                 raw.poll()
             while raw.notifies:
                 self._overdue.note(raw.notifies.pop(0).payload)
