@@ -9,7 +9,7 @@ from app.services import insights_global_service as service
 
 entities_bp = Blueprint("entities", __name__, url_prefix="/insights")
 
-add = Insights(entities_bp, takes.OfEveryone).add
+add = Insights(entities_bp, takes.OfEveryone, of_everyone=True).add
 
 add("/tracks/<track_id>", service.track_page, takes.TrackInWindow, pages.TrackPageSchema())
 add("/artists/<artist_id>", service.artist_page, takes.ArtistInWindow, pages.ArtistPageSchema())

@@ -12,7 +12,7 @@ from app.services import insights_global_service as service
 
 insights_global_bp = Blueprint("insights_global", __name__, url_prefix="/insights/global")
 
-add = Insights(insights_global_bp, takes.OfEveryone).add
+add = Insights(insights_global_bp, takes.OfEveryone, of_everyone=True).add
 
 add("/top/tracks", service.top_tracks, takes.RankedInWindow, lists.RankedTrackSchema(many=True))
 add("/top/artists", service.top_artists, takes.RankedInWindow, lists.RankedArtistSchema(many=True))

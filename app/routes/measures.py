@@ -21,13 +21,16 @@ class Insights:
     """The insights of one kind of audience, on a blueprint.
 
     `audience` is the schema of the parameters that name the audience; `suffix` is where they stand in the path, after
-    the measure's name.
+    the measure's name. `of_everyone` says that the answers hang on more than the listens of those users.
     """
 
-    def __init__(self, blueprint: Blueprint, audience: type[Parameters], suffix: str = "") -> None:
+    def __init__(
+        self, blueprint: Blueprint, audience: type[Parameters], suffix: str = "", *, of_everyone: bool = False
+    ) -> None:
         self.blueprint = blueprint
         self.audience = audience
         self.suffix = suffix
+        self.of_everyone = of_everyone
 
     def add(
         self,
@@ -42,14 +45,14 @@ class Insights:
         """Serve a measure under `path`, with `more` at the path's end; its docstring documents the route.
 
         The measure is called with a session and with what `takes` and the audience's schema load, by name. A measure
-        that gives None knows nothing of what was asked for: that is a 404. `of_everyone` says that a user's answer
-        hangs on the listens of others, too.
+        that gives None knows nothing of what was asked for: that is a 404. `of_everyone` says that these
+        answers hang on the listens of others, too.
         """
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)
         @checked(type(takes.__name__, (self.audience, takes), {}))
         @links_as_asked
-        @cached(of_everyone=of_everyone)
+        @cached(of_everyone=of_everyone or self.of_everyone)
         @response(gives, headers=ListHeaders if isinstance(gives, Schema) and gives.many else None)
         def view(**question: Any) -> Any:
             answer = measure(db.session(), **question)

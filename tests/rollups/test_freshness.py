@@ -146,6 +146,8 @@ CHANGES = {
     "UPDATE \"Artists\" SET name = 'Renamed'": "/insights/top/artists/1",
     'UPDATE "Tracks" SET duration_ms = 1': "/insights/global/total/listen-time",
     "UPDATE \"Users\" SET username = 'renamed' WHERE id = 2": "/insights/global/top/listeners",
+    "UPDATE \"Users\" SET username = 'again' WHERE id = 2": "/insights/global/top/listeners?users=2",
+    "INSERT INTO \"TrackPopularity\" VALUES ('track', '2026-11-22', 50)": "/insights/tracks/track?users=1",
     'DELETE FROM "Users" WHERE id = 2': "/insights/global/top/listeners",
     'TRUNCATE "History"': MINE,
 }
