@@ -156,7 +156,7 @@ def _end(server, end):
 def post_worker_init(worker):
     from app.rollups import upkeep
 
-    upkeep.start(worker.app.wsgi())
+    upkeep.start(worker.app.wsgi(), writes=True)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 

@@ -11,7 +11,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from app import create_app as create_service
 from app.cli.api_keys import api_keys
-from app.cli.database import DATABASE, embedded_server
+from app.cli.database import DATABASE, embedded_server, is_embedded
 from app.cli.embedded import EmbeddedPostgres
 from app.cli.ingest import ingest
 from app.cli.rollups import rollups
@@ -49,7 +49,8 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
     if uses_embedded and context is not None and serves:
         _bring_database(context, server)
     if context is not None and context.info_name == "run":
-        upkeep.start(app)
+        # Somebody else's database, with rollups that somebody keeps, is only read here.
+        upkeep.start(app, writes=is_embedded(server, settings))
     return app
 
 

@@ -17,7 +17,15 @@ from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_
 
 from app import create_app
 from app.cli.binaries import EmbeddedPostgresError
-from app.cli.database import DATABASE, embedded_database, embedded_server, engine_for, is_empty, lock_builders
+from app.cli.database import (
+    DATABASE,
+    embedded_database,
+    embedded_server,
+    engine_for,
+    is_embedded,
+    is_empty,
+    lock_builders,
+)
 from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.history import History
@@ -80,7 +88,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
     if is_running_from_reloader():
         # The parent process holds the database, and has put its address into the environment.
         app = create_app(settings)
-        upkeep.start(app)
+        upkeep.start(app, writes=is_embedded(server, settings))
         _serve_reloading(app, port)
         return
     with ExitStack() as stack:
@@ -95,7 +103,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
             os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
             _serve_reloading(app, port)
         else:
-            stack.callback(upkeep.start(app).set)
+            stack.callback(upkeep.start(app, writes=is_embedded(server, settings)).set)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
             ).serve_forever()

@@ -123,12 +123,13 @@ def _tell(part: str) -> None:
     log.info("rollups_built", part=part)
 
 
-def start(app: Flask) -> threading.Event:
-    """Begin to hear announcements, and to keep the rollups, in this process: once, by what serves the application.
+def start(app: Flask, *, writes: bool) -> threading.Event:
+    """Begin to hear announcements in this process, and to keep the rollups where it `writes` to the database.
 
-    Whoever is about to take the database away sets the event that is given.
+    Once, by what serves the application. Whoever is about to take the database away sets the event that is given.
     """
     heard, ended = threading.Event(), threading.Event()
     Listener(app, heard, ended).start()
-    Upkeep(app, heard, ended).start()
+    if writes:
+        Upkeep(app, heard, ended).start()
     return ended

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import text
 
-from app.cli.database import DATABASE, engine_for
+from app.cli.database import DATABASE, embedded_database, engine_for
 from app.cli.embedded import EmbeddedPostgres
 from tests.cli.conftest import PROJECT, wait_until
 
@@ -194,3 +194,23 @@ def test_flask_run_brings_the_same_database(tmp_path: Path, python: Python, port
         assert not server.running
     finally:
         server.remove()
+
+
+def test_rollups_of_a_named_database_are_read_and_left_alone(
+    python: Python, clean: EmbeddedPostgres, port: int
+) -> None:
+    with embedded_database(clean) as engine, engine.begin() as connection:
+        connection.execute(text("""INSERT INTO "Users" VALUES (1, 'ada', 'ada@example.com', 'ada')"""))
+        connection.execute(text("""INSERT INTO "Tracks" VALUES ('track', 'Track', 1000)"""))
+    settings = {"FLASK_APP": "app.cli", "FLASK_RUN_PORT": str(port), "SQLALCHEMY_DATABASE_URI": clean.uri(DATABASE)}
+    assert python("-m", "flask", "rollups", "install", **settings).wait(60) == 0
+    with engine.begin() as connection:
+        connection.execute(text("""INSERT INTO "History" VALUES (1, now() - interval '1 day', 'track')"""))
+    process = python("run.py", **settings)
+    wait_until(lambda: is_up(port))
+    time.sleep(3)  # the upkeep looks once a second
+    with urlopen(f"http://127.0.0.1:{port}/insights/global/total/listens", timeout=30) as response:
+        assert response.read() == b"1"
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM insights.listen_changes")) == 1
+    ends_quietly(process, signal.SIGINT)
