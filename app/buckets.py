@@ -106,9 +106,12 @@ def _periods(start: datetime, unit: Unit, tz: ZoneInfo) -> Iterator[datetime]:
 
 
 def bucket_around(instant: datetime, unit: Unit, tz: ZoneInfo) -> Bucket:
-    """The whole bucket of a unit that an instant lies in."""
+    """The whole bucket of a unit that an instant lies in, or what the calendar, which ends with year 9999, has of it."""
     day = local_date(instant, tz)
-    first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))
+    try:
+        first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))
+    except (OverflowError, ValueError):  # year 10000
+        return Bucket(first_instant(day, tz), LATEST)
     if unit != "hour":
         return Bucket(first, after)
     return next(hour for hour in buckets(first, after, unit, tz) if hour.start <= instant < hour.end)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.buckets import MAX_BUCKETS, UNITS, Bucket, BucketError, buckets, default_unit
+from app.buckets import MAX_BUCKETS, UNITS, Bucket, BucketError, Unit, bucket_around, buckets, default_unit
 from app.timezones import DAY, EARLIEST, LATEST, RESOLUTION, first_instant, local_date, timezone
 from app.windows import Window
 from tests.test_timezones import CHANGES, HOUR, MINUTE, any_instants, moments, shown, zones
@@ -287,3 +287,9 @@ def test_the_default_unit_never_gives_too_many_buckets(tz, one, other):
     if start < end:
         unit = default_unit(start, end, tz)
         assert len(buckets(start, end, unit, tz)) <= {"day": 93, "month": 61, "year": 132}[unit]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_bucket_of_the_calendars_last_day_ends_with_the_calendar(unit: Unit) -> None:
+    around = bucket_around(datetime(9999, 12, 31, 12, tzinfo=UTC), unit, timezone("UTC"))
+    assert around.start <= datetime(9999, 12, 31, 12, tzinfo=UTC) < around.end == LATEST

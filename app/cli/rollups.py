@@ -1,7 +1,7 @@
 """`flask rollups`: install, rebuild, verify, look at and uninstall the rollups, on an operator's word."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +10,9 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from app.cli.database import embedded_database
 from app.rollups import installation
 from app.rollups.building import build_at_once, describe, start_anew
 from app.rollups.connections import direct_engine
@@ -18,7 +20,7 @@ from app.rollups.folding import fold
 from app.rollups.heavy_users import MANY
 from app.rollups.indexes import build_indexes
 from app.rollups.spans import Span
-from app.rollups.state import IS_CURRENT
+from app.rollups.state import IS_CURRENT, read
 from app.rollups.transactions import meanwhile, snapshot, the_only_writer
 from app.rollups.verification import differences
 
@@ -26,16 +28,24 @@ rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so
 
 
 @contextmanager
+def _database() -> Iterator[Engine]:
+    """The database itself, past a pooler; the embedded one is up for as long as this takes."""
+    with ExitStack() as stack:
+        if current_app.config["EMBEDDED"]:
+            stack.enter_context(embedded_database(current_app.extensions["embedded_postgres"]))
+        engine = direct_engine(current_app.config)
+        stack.callback(engine.dispose)
+        try:
+            yield engine
+        except SQLAlchemyError as error:
+            raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
+
+
+@contextmanager
 def _writer() -> Iterator[Connection]:
     """The connection that alone may write the rollups: a second operator waits for the first, and for the service."""
-    engine = direct_engine(current_app.config)
-    try:
-        with _connect(engine) as connection, the_only_writer(connection):
-            yield connection
-    except SQLAlchemyError as error:
-        raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
-    finally:
-        engine.dispose()
+    with _database() as engine, _connect(engine) as connection, the_only_writer(connection):
+        yield connection
 
 
 def _connect(engine: Engine) -> Connection:
@@ -124,25 +134,23 @@ def fold_now() -> None:
 @with_appcontext
 def status() -> None:
     """Show what is installed, built and waiting."""
-    engine = direct_engine(current_app.config)
-    with engine.connect() as connection:
-        if not connection.scalar(IS_CURRENT):
+    with _database() as engine, Session(engine) as session:
+        state = read(session)
+        if state is None:
             click.echo("The rollups are not installed, or of an older version: flask rollups install")
             return
-        state = connection.execute(text("SELECT trusted, reason, slots_built FROM insights.state")).one()
+        connection = session.connection()
         complete = installation.is_complete(connection)
         click.echo(f"triggers  {'all on' if complete else 'missing or switched off: flask rollups install'}")
-        click.echo(f"trusted   {'yes' if state.trusted else f'no: {state.reason}; flask rollups rebuild'}")
-        click.echo(f"slots     {'built' if state.slots_built else 'not built'}")
+        click.echo(f"trusted   {'yes' if state.distrust is None else f'no, {state.distrust}: flask rollups rebuild'}")
+        click.echo(f"slots     {'built' if state.has_slots else 'not built'}")
         for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
             click.echo(f"window    {describe(Span(row.starts, row.ends))}")
-        prefixes = connection.scalar(text("SELECT count(*) FROM insights.prefixes"))
-        click.echo(f"sums      of all listens before {prefixes} months")
+        click.echo(f"sums      of what was listened to before {len(state.prefixes)} beginnings of months")
         heavy = connection.scalar(text("SELECT count(*) FROM insights.heavy_users"))
         click.echo(f"users     {heavy} with {MANY:,} listens or more")
         waiting = connection.scalar(text("SELECT count(*) FROM insights.listen_changes"))
         click.echo(f"waiting   {waiting} changes of listens")
-    engine.dispose()
 
 
 @rollups.command()

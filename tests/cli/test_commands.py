@@ -115,3 +115,11 @@ def test_a_wrong_setting_is_one_line(command: list[str], name: str, value: str, 
     assert result.stdout == ""
     assert result.stderr.startswith(f"Error: {name} {message}")
     assert result.stderr.count("\n") == 1
+
+
+def test_rollups_of_the_embedded_database(runner: FlaskCliRunner, unstarted: EmbeddedPostgres) -> None:
+    for command, told in (("status", "not installed"), ("install", "are installed"), ("status", "trusted   yes")):
+        result = runner.invoke(args=["rollups", command])
+        assert result.exit_code == 0
+        assert told in result.output
+        assert not unstarted.running

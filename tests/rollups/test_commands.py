@@ -363,6 +363,19 @@ def test_status_tells_what_there_is(rollups: Run, platform_engine: Engine) -> No
     assert "waiting   0 changes" not in told
     rollups("fold")
     assert "waiting   0 changes" in rollups("status").output
+    with platform_engine.connect() as connection:
+        connection.execute(text('TRUNCATE "ArtistGenres"'))
+        connection.commit()
+    assert "trusted   no, a table was truncated: flask rollups rebuild" in rollups("status").output
+
+
+@pytest.mark.parametrize("command", ["install", "rebuild", "verify", "fold", "status", "uninstall"])
+def test_a_database_that_is_away_is_told_of_in_a_line(command: str) -> None:
+    app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": "postgresql://u@127.0.0.1:1/x"}))
+    result = app.test_cli_runner().invoke(args=["rollups", command])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: connection to server")
+    assert "Traceback" not in result.output
 
 
 def test_uninstall_leaves_the_schema_byte_for_byte_as_it_was(rollups: Run, platform_engine: Engine) -> None:
