@@ -106,7 +106,7 @@ def _periods(start: datetime, unit: Unit, tz: ZoneInfo) -> Iterator[datetime]:
 
 
 def bucket_around(instant: datetime, unit: Unit, tz: ZoneInfo) -> Bucket:
-    """The whole bucket of a unit that an instant lies in, or what the calendar, which ends with year 9999, has of it."""
+    """The whole bucket of a unit that an instant lies in, or what there is of it: the calendar ends with year 9999."""
     day = local_date(instant, tz)
     try:
         first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))

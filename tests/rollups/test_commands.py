@@ -201,7 +201,6 @@ def test_install_brings_an_older_version_up_to_date_and_builds_nothing_anew(
 ) -> None:
     rollups("install")
     with platform_engine.begin() as connection:
-        connection.execute(text("ALTER TABLE insights.listen_changes DROP unannounced"))
         connection.execute(
             text(
                 "DROP TABLE insights.user_rankings, insights.heavy_users, insights.prefix_sums, insights.prefixes,"

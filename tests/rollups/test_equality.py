@@ -239,7 +239,9 @@ class Equality(RuleBasedStateMachine):
 
     @rule(
         writer=writers,
-        table=st.sampled_from(("History", "History", "Tracks", "Users", "Artists", "ArtistTracks", "ArtistGenres")),
+        table=st.sampled_from(
+            ("History", "History", "Tracks", "Users", "Artists", "ArtistTracks", "ArtistGenres", "TrackFeatures")
+        ),
         is_meant=st.integers(0, 3),
         is_kept=st.booleans(),
     )

@@ -167,6 +167,14 @@ def rebuild(engine: Engine) -> None:
         build(connection, lambda: NOW, quiet)
 
 
+@pytest.mark.parametrize("table", ["TrackPreviews", "TrackImages", "TrackFeatures", "ArtistFollowers"])
+def test_a_table_that_nothing_is_counted_by_may_be_emptied(table: str, installed: Engine, plain_role: str) -> None:
+    with listening(installed) as heard:
+        execute(installed, f'TRUNCATE "{table}"')
+        assert heard() == ["all"]
+    assert not is_answered_live(installed, plain_role)
+
+
 def test_the_writes_of_a_replica_count(installed: Engine) -> None:
     with installed.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
