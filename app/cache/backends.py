@@ -72,17 +72,18 @@ class NoLock:
         return nullcontext()
 
 
-# Bytes of the answers that one process keeps in its memory, however few they are.
+# Bytes of the answers that one process keeps in its memory, however few they are, and the most tokens for each of them.
 LOCAL_BYTES = 32 * 1024 * 1024
+TOKENS = 3
 
 
 class LocalCache(BaseCache):
-    """Answers in the memory of one process. What was asked for least recently makes room."""
+    """Answers in the memory of one process, with their tokens. What was asked for least recently makes room."""
 
     def __init__(self, threshold: int) -> None:
         super().__init__()
         self._threshold = threshold
-        self._bytes = 0
+        self._answers = self._bytes = 0
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
@@ -141,14 +142,25 @@ class LocalCache(BaseCache):
     def _set(self, key: str, value: Any, timeout: float) -> None:
         self._drop(key)
         self._kept[key] = (time.time() + timeout, value)
+        self._answers += isinstance(value, Entry)
         self._bytes += _length(value)
-        while len(self._kept) > self._threshold or self._bytes > LOCAL_BYTES:
+        while self._is_full:
             self._drop(next(iter(self._kept)))
+
+    @property
+    def _is_full(self) -> bool:
+        return (
+            self._answers > self._threshold
+            or len(self._kept) - self._answers > self._threshold * TOKENS
+            or self._bytes > LOCAL_BYTES
+        )
 
     def _drop(self, key: str) -> bool:
         if key not in self._kept:
             return False
-        self._bytes -= _length(self._kept.pop(key)[1])
+        _, value = self._kept.pop(key)
+        self._answers -= isinstance(value, Entry)
+        self._bytes -= _length(value)
         return True
 
 

@@ -115,9 +115,8 @@ TRUNCATED = f"""
 
 def functions() -> list[str]:
     """The triggers' functions."""
-    return [ANNOUNCE, _function("truncated", TRUNCATED)] + [
-        _function(f"changed_{table}", body) for table, body in WATCHED.items()
-    ]
+    bodies = {"truncated": TRUNCATED} | {f"changed_{table}": body for table, body in WATCHED.items()}
+    return [ANNOUNCE, *(_function(name, body) for name, body in bodies.items())]
 
 
 def _function(name: str, body: str) -> str:
