@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from app.services.expressions import naive
+from app.timezones import naive
 from app.windows import MIN_BOUND
 
 SLOT = timedelta(minutes=15)

@@ -153,6 +153,16 @@ def period(unit: str, day: date) -> tuple[date, date]:
     return date(day.year, month + 1, 1), date(day.year + (month + length) // 12, (month + length) % 12 + 1, 1)
 
 
+def naive(instant: datetime) -> datetime:
+    """An instant as the platform's tables hold it: in UTC, without saying so."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(instant: datetime) -> datetime:
+    """An instant of the platform's tables, in UTC and saying so."""
+    return instant.replace(tzinfo=UTC)
+
+
 def format_instant(instant: datetime) -> str:
     """An instant as the API writes it: `2026-01-01T00:00:00Z`, with the fraction digits that it has and no more.
 

@@ -11,9 +11,8 @@ from sqlalchemy import String
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.models import history
+from app.windows import MAX_BOUND, MIN_BOUND
 
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2101, 1, 1, tzinfo=UTC)
 LARGEST_INTEGER = 2**31 - 1  # PostgreSQL's
 
 
@@ -168,7 +167,7 @@ class TrackSchema(_Schema):
 class PlaySchema(_Schema):
     played_at = fields.AwareDateTime(
         required=True,
-        validate=validate.Range(EARLIEST, LATEST, max_inclusive=False, error="Not between 1970 and 2100."),
+        validate=validate.Range(MIN_BOUND, MAX_BOUND, max_inclusive=False, error="Not between 1970 and 2100."),
         error_messages=dict.fromkeys(
             ("invalid", "invalid_awareness"), "Not an instant such as 2026-01-31T23:59:59.999Z."
         ),

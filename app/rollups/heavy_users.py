@@ -11,8 +11,7 @@ from sqlalchemy import Connection, text
 from app.models.rollups import Kind
 from app.rollups.changes import SLOT, catalogue_changes
 from app.rollups.counting import counted
-from app.services.expressions import naive
-from app.timezones import DAY
+from app.timezones import DAY, naive
 
 # From so many listens on, a user is counted ahead: below, live listens are as quick, and the space is better spent.
 MANY = 10_000

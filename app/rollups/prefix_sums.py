@@ -15,9 +15,8 @@ from app.models.rollups import Kind
 from app.rollups.changes import SLOT, catalogue_changes, listener_id
 from app.rollups.counting import TUNING, counted, listens_in
 from app.rollups.spans import Span
-from app.services.expressions import naive
 from app.slots import number_of_slot, start_of_slot
-from app.timezones import DAY
+from app.timezones import DAY, naive
 
 # The beginnings of so many months, the last ones, have sums.
 MONTHS = 60

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.services.expressions import naive
-from app.timezones import timezone
+from app.timezones import naive, timezone
 from app.windows import Window
 
 # The ranges that every insight offers by name, and the usual numbers of days.

@@ -9,9 +9,8 @@ from app.models.rollups import Kind
 from app.rollups.counting import TUNING, counted, listens_at, listens_in
 from app.rollups.prefix_sums import difference
 from app.rollups.spans import Span, base_of, kept
-from app.services.expressions import naive
 from app.slots import start_of_slot
-from app.timezones import DAY
+from app.timezones import DAY, naive
 
 
 def missing_windows(connection: Connection, now: datetime) -> list[Span]:

@@ -1,28 +1,19 @@
 """Discoveries: what was listened to for the first time ever within the window."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, select, text, union_all
+from sqlalchemy import CTE
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import History
-from app.models.rollups import Kind, firsts
 from app.ranking import Page
-from app.rollups.changes import first_changes
-from app.rollups.spans import Span
 from app.services import catalogue
-from app.services.expressions import between, byte_order
-from app.services.listens import Listens
+from app.services.expressions import byte_order
+from app.services.firsts import New, new_in
 from app.services.listing import Listing
 from app.services.paging import paged
 from app.services.relations import Relation
-from app.services.rolled_up import RolledUpListens
-from app.services.sources import listens_of
 from app.windows import Window
 
 
@@ -59,125 +50,6 @@ def discovered_artists(session: Session, audience: Audience, window: Window, pag
     found, rows = _page(session, new.artists, new.by_artist, new, page)
     artists = catalogue.artists(session, list(found))
     return Listing([DiscoveredArtist(**vars(artists[id_]), **vars(entry)) for id_, entry in found.items()], rows)
-
-
-class DatedListens(Listens):
-    """The listens of a window by track, with the first ones ever: counted in one pass with all that came before."""
-
-    @cached_property
-    def firsts(self) -> CTE:
-        """`track_id`, `plays`, in the window, and `first`, the first listen ever, which may be before it."""
-        until_then = Listens(self.audience, replace(self.window, start=None), name=self.name, is_open=self.is_open)
-        plays = func.count() if self.start is None else func.count().filter(History.played_at >= self.start)
-        return (
-            select(History.track_id, plays.label("plays"), func.min(History.played_at).label("first"))
-            .where(*until_then.conditions)
-            .group_by(History.track_id)
-            .cte(self.name + "firsts")
-        )
-
-    @cached_property
-    def dated_credits(self) -> CTE:
-        """`artist_id`, `is_primary` and the columns of `firsts`: its tracks with each of their artists."""
-        return self.credits_of(self.firsts).cte(self.name + "dated_credits")
-
-    @cached_property
-    def plays(self) -> CTE:
-        firsts = self.firsts.c
-        return select(firsts.track_id, firsts.plays).where(firsts.plays > 0).cte(self.name + "plays")
-
-    @cached_property
-    def credits(self) -> CTE:
-        return select(self.dated_credits).where(self.dated_credits.c.plays > 0).cte(self.name + "credits")
-
-
-class New(ABC):
-    """What was new in a window: it has all its listens up to the window's end there."""
-
-    def __init__(self, listens: Listens) -> None:
-        self.start = listens.start
-        self.by_track = listens.by_track
-        self.by_artist = listens.by_primary_artist
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether all that was listened to was new: a window without a start."""
-        return self.start is None
-
-    @property
-    @abstractmethod
-    def tracks(self) -> CTE:
-        """`id` and `first` of the tracks that were new."""
-
-    @property
-    @abstractmethod
-    def artists(self) -> CTE:
-        """`id` and `first` of the primary artists that were new."""
-
-
-class LiveNew(New):
-    """What was new, out of the live tables."""
-
-    def __init__(self, listens: Listens) -> None:
-        self.listens = DatedListens(listens.audience, listens.window, name=listens.name, is_open=listens.is_open)
-        super().__init__(self.listens)
-
-    @property
-    def tracks(self) -> CTE:
-        firsts = self.listens.firsts.c
-        tracks = select(firsts.track_id.label("id"), firsts.first)
-        return (tracks if self.start is None else tracks.where(firsts.first >= self.start)).cte("new_tracks")
-
-    @property
-    def artists(self) -> CTE:
-        credits = self.listens.dated_credits.c
-        first = func.min(credits.first)
-        artists = (
-            select(credits.artist_id.label("id"), first.label("first"))
-            .where(credits.is_primary)
-            .group_by(credits.artist_id)
-        )
-        return (artists if self.start is None else artists.having(first >= self.start)).cte("new_artists")
-
-
-class RolledUpNew(New):
-    """What was new to everyone, out of the rollups."""
-
-    def __init__(self, listens: RolledUpListens) -> None:
-        super().__init__(listens)
-        self._rollups = listens.rollups
-        self._span = Span.of(listens.window)
-
-    @property
-    def tracks(self) -> CTE:
-        return self._firsts(Kind.TRACK)
-
-    @property
-    def artists(self) -> CTE:
-        return self._firsts(Kind.PRIMARY_ARTIST)
-
-    def _firsts(self, kind: Kind) -> CTE:
-        stored = select(firsts.c.id, firsts.c.played_at.label("first")).where(firsts.c.kind == kind)
-        name = f"new_{kind.name.lower()}"
-        if not self._rollups.changed:
-            return self._in_window(stored, firsts.c.played_at).cte(name)
-        changes = text(first_changes(kind)).columns(id=String, played_at=DateTime).cte(name + "_changes")
-        changed = select(changes.c.id, changes.c.played_at).where(changes.c.played_at.is_not(None))
-        stored = stored.where(firsts.c.id.not_in(select(changes.c.id)))
-        return union_all(
-            self._in_window(stored, firsts.c.played_at), self._in_window(changed, changes.c.played_at)
-        ).cte(name)
-
-    def _in_window(self, query: Select[Any], first: ColumnElement[datetime]) -> Select[Any]:
-        return query.where(*between(first, *self._span))
-
-
-def new_in(session: Session, audience: Audience, window: Window) -> New:
-    """What was new to an audience in a window."""
-    listens = listens_of(session, audience, window)
-    if isinstance(listens, RolledUpListens) and listens.is_counted and listens.rollups.has_firsts:
-        return RolledUpNew(listens)
-    return LiveNew(listens)
 
 
 def _page(session: Session, rows: CTE, relation: Relation, new: New, page: Page) -> tuple[dict[str, Discovery], int]:

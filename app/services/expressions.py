@@ -1,7 +1,7 @@
 """SQL expressions that the measures share."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal, select, true
@@ -13,16 +13,6 @@ from sqlalchemy.types import TypeEngine
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
     """The sum of a column as a bigint: PostgreSQL sums bigints to a numeric. 0 over no rows."""
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
-
-
-def naive(instant: datetime) -> datetime:
-    """An instant as the platform's tables hold it: in UTC, without saying so."""
-    return instant.astimezone(UTC).replace(tzinfo=None)
-
-
-def aware(instant: datetime) -> datetime:
-    """An instant of the platform's tables, in UTC and saying so."""
-    return instant.replace(tzinfo=UTC)
 
 
 def between(instant: Any, starts: datetime | None, ends: datetime | None) -> list[ColumnElement[bool]]:

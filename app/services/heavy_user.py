@@ -11,11 +11,10 @@ from app.audience import Audience
 from app.models.history import History
 from app.models.rollups import Kind, heavy_users, user_rankings
 from app.rollups.spans import Span
-from app.services.expressions import aware, naive
 from app.services.listens import Listens
 from app.services.relations import CountedRelation, Relation
 from app.services.slots import SlottedListens, within
-from app.timezones import timezone
+from app.timezones import aware, naive, timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
 
 

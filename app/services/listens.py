@@ -33,9 +33,9 @@ from app.audience import Audience
 from app.clock_steps import clock_steps, day_steps
 from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
 from app.ranking import SortBy
-from app.services.expressions import local_time, looked_up, naive, total
+from app.services.expressions import local_time, looked_up, total
 from app.services.relations import LiveRelation, Relation
-from app.timezones import timezone
+from app.timezones import naive, timezone
 from app.windows import CUSTOM, MIN_BOUND, Window
 
 

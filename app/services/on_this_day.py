@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
-from app.services.expressions import byte_order, naive
+from app.services.expressions import byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedTrack
 from app.services.statements import execute
-from app.timezones import DAY, first_instant
+from app.timezones import DAY, first_instant, naive
 from app.today import Today
 from app.windows import MIN_BOUND, Window
 

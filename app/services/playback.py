@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
-from app.services.expressions import aware
 from app.services.listens import Listens
 from app.services.statements import execute
-from app.timezones import timezone
+from app.timezones import aware, timezone
 from app.windows import CUSTOM, Window
 
 

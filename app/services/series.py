@@ -9,11 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
-from app.services.expressions import aware
 from app.services.listens import Listens
 from app.services.sources import listens_of
 from app.services.statements import execute, run
-from app.timezones import RESOLUTION
+from app.timezones import RESOLUTION, aware
 from app.windows import Window
 
 

@@ -26,10 +26,10 @@ from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
 from app.rollups.changes import SLOT as SLOT_OF
 from app.rollups.spans import Span
-from app.services.expressions import between, element, looked_up, naive, total
+from app.services.expressions import between, element, looked_up, total
 from app.services.listens import Listens
 from app.slots import EPOCH, SLOT, number_of_slot, start_of_slot
-from app.timezones import DAY
+from app.timezones import DAY, naive
 from app.windows import Window
 
 A_DAY = DAY // SLOT

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -12,10 +12,9 @@ from app.audience import Audience
 from app.services.listens import Listens
 from app.services.sources import listens_of
 from app.services.statements import run
+from app.timezones import DAY
 from app.today import Today
 from app.windows import Window
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

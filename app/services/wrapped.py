@@ -9,8 +9,8 @@ from sqlalchemy import Integer, Row, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.audience import EVERYONE, Audience
-from app.services.discoveries import LiveNew
 from app.services.expressions import total
+from app.services.firsts import LiveNew
 from app.services.listens import Listens
 from app.services.rankings import (
     RankedArtist,
