@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from flask import Flask, abort, current_app, g, request
 from flask_httpauth import HTTPTokenAuth
@@ -135,7 +135,7 @@ def authenticate() -> None:
         g.caller = METRICS_CALLER if doors.shows_token(environ) else None
     logs.bind_caller(g.caller)
     if g.caller is None and not is_preflight() and (doors.wants_key(access) or doors.wants_token(access)):
-        _refuse_caller(environ)
+        _refuse_caller(environ, TOKEN if doors.wants_token(access) else KEY)
 
 
 def _asked_access() -> Access:
@@ -145,12 +145,26 @@ def _asked_access() -> Access:
     return Access.KEY if first in GUARDED else Access.OPEN
 
 
-def _refuse_caller(environ: Mapping[str, Any]) -> NoReturn:
+class Wanted(NamedTuple):
+    """What a route wants of its caller, as it is told to one who has none, and to one whose is wrong."""
+
+    missing: str
+    wrong: str
+
+
+KEY = Wanted("A key is missing: send Authorization: Bearer KEY, or X-API-Key: KEY", "The key is wrong")
+TOKEN = Wanted(
+    "The token is missing: send Authorization: Bearer, and what METRICS_TOKEN is",
+    "The token is wrong: METRICS_TOKEN is wanted here, and no key",
+)
+
+
+def _refuse_caller(environ: Mapping[str, Any], wanted: Wanted) -> NoReturn:
     challenge: dict[str, str | None] = {"realm": "SongSwap Insights"}
-    detail = "A key is missing: send Authorization: Bearer KEY, or X-API-Key: KEY"
+    detail = wanted.missing
     if _credential(environ):
         challenge["error"] = "invalid_token"  # RFC 6750
-        detail = "The key is wrong"
+        detail = wanted.wrong
     raise Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", challenge))
 
 

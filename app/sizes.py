@@ -1,6 +1,7 @@
 """How large a request may be. No route takes a body; what a client sends along is bounded all the same."""
 
 from flask import Flask, abort, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 # Bytes of a body, and of a request line without its line end. Gunicorn's limit_request_line is the same.
@@ -10,7 +11,8 @@ MOST_BODY, MOST_LINE = 64 * 1024, 8190
 def check() -> None:
     """Abort with 414 where the request line is too long, and with 413 where the body is too large.
 
-    With 408 where a body of no declared length does not come at once: gunicorn's worker waits for none.
+    With 408 where a body of no declared length does not come at once, as gunicorn's worker waits for none, and with 400
+    where it is not what it is said to be.
     """
     line = f"{request.method} {request.environ.get('RAW_URI', request.full_path)} HTTP/1.1"
     if len(line) > MOST_LINE:
@@ -21,6 +23,8 @@ def check() -> None:
             length = len(request.get_data())  # only the end tells
         except ClientDisconnected:
             abort(408, "A body whose length is not declared has to come at once")
+        except ParseException:
+            abort(400, "The body is not made of chunks")
     if length > MOST_BODY:
         abort(413, f"The body may have up to {MOST_BODY} bytes")
 

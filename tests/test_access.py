@@ -221,6 +221,7 @@ def test_metrics_want_their_token_and_no_key_where_there_is_one(service_with: Ca
         client = service_with(METRICS_TOKEN="a token", **settings)
         for headers in ({}, bearer("wrong"), bearer(KEYS["airflow"]), bearer("")):
             check_problem(client.get("/metrics", headers=headers), 401)
+            assert "METRICS_TOKEN" in client.get("/metrics", headers=headers).json["detail"]
         assert client.get("/metrics", headers=bearer("a token")).status_code == 200
     check_problem(client.get(INSIGHT, headers=bearer("a token")), 401)
 

@@ -141,6 +141,11 @@ def test_a_parameter_of_other_routes_is_unknown_here(name: str, client: FlaskCli
     assert wrong(client.get(NUMBER, query_string={name: "1"})) == [name]
 
 
+def test_a_users_id_that_is_no_parameter_is_unknown(client: FlaskClient) -> None:
+    problem = client.get("/insights/global/summary?user_id=1").json
+    assert problem["detail"].startswith("unknown parameter 'user_id': allowed are ")
+
+
 @pytest.mark.parametrize(
     "query",
     [

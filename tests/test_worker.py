@@ -166,6 +166,13 @@ def test_chunks_are_counted_where_they_come_at_once(connections: Connections) ->
     assert read(connections(chunked + b"5\r\n012"), end=b"never").startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize("body", [b"zz\r\nxx\r\n", b"-5\r\n", b"5\r\nhelloXX0\r\n\r\n"])
+def test_chunks_that_are_none_are_a_400(connections: Connections, body: bytes) -> None:
+    answer = read(connections(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body), end=b"never")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+
+
 def test_health_waits_for_no_database(server: Gunicorn, connections: Connections, engine_of_all: Engine) -> None:
     with engine_of_all.begin() as connection:
         connection.execute(text('LOCK TABLE "History" IN ACCESS EXCLUSIVE MODE'))

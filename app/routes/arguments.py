@@ -63,13 +63,12 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
     except ValidationError as error:
         errors |= {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
     if errors:
+        # An id that is no parameter here is not wrong as such.
+        fixed = {name: text for name, text in FIXED_DETAILS.items() if name == "limit" or name in names | path.keys()}
         order = [*path, *request.args]
         names_in_order = sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
         raise BadParametersError(
-            [
-                BadParameter(shortened_name(name), FIXED_DETAILS.get(name, errors[name]))
-                for name in names_in_order[:MOST_ERRORS]
-            ]
+            [BadParameter(shortened_name(name), fixed.get(name, errors[name])) for name in names_in_order[:MOST_ERRORS]]
         )
     return loaded
 
