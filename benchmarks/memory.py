@@ -1,8 +1,8 @@
 """What a gunicorn worker holds after requests with so many different cache keys.
 
 A SimpleCache holds CACHE_THRESHOLD answers, however many there were: what grows is what a million requests would show.
-The first keys are those of long lists, which fill the cache as far as it goes; the others are of short answers. A tenth
-of them is asked for twice.
+The first keys are those of all questions there are, for their statements stay in memory, too. Then come those of long
+lists, which fill the cache as far as it goes; the others are of short answers. A tenth of them is asked for twice.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.client import Client
 from benchmarks.platforms import Platform
+from benchmarks.questions import questions
 from benchmarks.server import url_of
 from benchmarks.service import gunicorn
 
@@ -44,7 +45,7 @@ class Memory:
 
 def measure(platform: Platform, keys: int, folder: Path, samples: int = 20) -> Memory:
     """A worker's memory at the beginning, and `samples` times on the way to `keys` keys."""
-    asked = _paths(keys)
+    asked = _paths(platform, keys)
     done, found = [0], []
     settings = {"SQLALCHEMY_DATABASE_URI": url_of(platform.rolled_up), "CACHE_TYPE": "SimpleCache"}
     with gunicorn(folder / "memory.log", **settings, LOG_LEVEL="WARNING") as server:
@@ -57,7 +58,13 @@ def measure(platform: Platform, keys: int, folder: Path, samples: int = 20) -> M
     return Memory(done, [round(size / MEGABYTE, 1) for size in found])
 
 
-def _paths(keys: int) -> Iterator[str]:
+def _paths(platform: Platform, keys: int) -> Iterator[str]:
+    every = [
+        question.path.format(**platform.sample.ids(number))
+        for number, question in enumerate(questions(platform.end, quick=False))
+    ][: keys // 4]
+    yield from every
+    keys -= len(every)
     lists = (
         f"/insights/global/top/{list_}?limit=100&offset={offset}&by={by}"
         for offset, list_, by in product(
