@@ -24,6 +24,8 @@ RESOLUTION = timedelta.resolution  # one microsecond, PostgreSQL's too: the last
 DAY = timedelta(days=1)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
+# What the clocks of all zones can show: a day from the calendar's ends.
+FIRST_SHOWN, LAST_SHOWN = EARLIEST + DAY, datetime(9999, 12, 30, tzinfo=UTC)
 
 _MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
 

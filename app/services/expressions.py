@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal, select, true
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
+
+from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 
 
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
@@ -51,6 +53,12 @@ def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> Column
     return chosen
 
 
+def shown(instant: Any) -> ColumnElement[datetime]:
+    """An instant of the platform's, or the nearest that all clocks can show: a timestamp may be of any year."""
+    first, last = (literal_column(f"timestamp '{naive(bound)}'", TIMESTAMP) for bound in (FIRST_SHOWN, LAST_SHOWN))
+    return func.least(func.greatest(instant, first), last)
+
+
 def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[Any]) -> ColumnElement[datetime]:
     """What a clock shows at an instant, a naive timestamp: its steps are arrays, of the starts and of the offsets.
 
@@ -58,4 +66,4 @@ def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[
     """
     # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
     offset: Any = Grouping(offsets)[func.width_bucket(instant, starts) + 1]
-    return cast(instant + offset, TIMESTAMP)
+    return cast(shown(instant) + offset, TIMESTAMP)

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
+from app.services.expressions import shown
 from app.services.paging import paged
 from app.services.sources import listens_of
 from app.windows import Window
@@ -40,10 +41,11 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
     listens = listens_of(session, audience, window)
     tracks = listens.durations
     rows = listens.rows.c
-    end = rows.played_at + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    start = shown(rows.played_at)
+    end = start + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
     plays = (
         select(
-            rows.played_at.label("start"),
+            start.label("start"),
             end.label("end"),
             func.max(end).over(order_by=rows.played_at, rows=(None, -1)).label("ended"),
         )
