@@ -26,6 +26,7 @@ from config import SettingsError, load_settings
 # A 304 is the cache's own affair. No HTML: an answer to OPTIONS is an empty page.
 COMPRESSION = {
     "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
+    "COMPRESS_ALGORITHM_STREAMING": ["zstd", "br", "gzip"],  # files, too
     "COMPRESS_MIMETYPES": ["application/json", "application/problem+json", "text/css", "text/javascript"],
     "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,
 }

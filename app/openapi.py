@@ -1,5 +1,6 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,23 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
             responses["200"].setdefault("headers", {}).update(CACHE_HEADERS)
             responses["304"] = {"description": "The answer is the one with the ETag given in If-None-Match."}
     openapi_access.describe(document, current_app)
+    _put_in_order(document)
     return document
+
+
+def _put_in_order(document: dict[str, Any]) -> None:
+    """Routes as they were registered, and the parameters of a path before those of the query, as the path has them."""
+    registered = list(current_app.view_functions)
+    places = {
+        re.sub("<(?:[^:>]*:)?([^>]*)>", r"{\1}", rule.rule): registered.index(rule.endpoint)
+        for rule in current_app.url_map.iter_rules()
+    }
+    document["paths"] = dict(sorted(document["paths"].items(), key=lambda item: places[item[0]]))
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation.get("parameters", []).sort(
+                key=lambda parameter, path=path: (parameter["in"] != "path", path.find(f"{{{parameter['name']}}}"))
+            )
 
 
 def _place_parameters(operation: Operation) -> None:

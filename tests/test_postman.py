@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from postman.generate import COLLECTION, generated
+from postman.generate import COLLECTION, generated, variables
 from tests.conftest import SECRET
 from tests.factories import Platform
 from tests.test_examples import PATH_VALUES, fill
@@ -31,6 +31,14 @@ def items(collection: Json) -> list[Json]:
 
 def test_the_collection_is_up_to_date() -> None:
     assert COLLECTION.read_text() == generated(), "run `make postman`"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/insights/tracks/{track_id}", "track_id"), ("/insights/artists/{artist_id}", "artist_id")]
+)
+def test_the_documents_ids_are_of_the_demo_data(path: str, name: str, client: FlaskClient) -> None:
+    parameter = client.get("/openapi.json").json["paths"][path]["get"]["parameters"][0]
+    assert (parameter["name"], parameter["schema"]["example"]) == (name, variables()[name])
 
 
 def test_every_operation_is_in_the_folder_of_its_tag(collection: Json, client: FlaskClient) -> None:

@@ -25,9 +25,9 @@ def _whole_number(text: str, minimum: int, maximum: int) -> int | None:
 class BoundedInteger(fields.Integer):
     """A whole number in plain digits, within bounds."""
 
-    def __init__(self, minimum: int, maximum: int, default: int | None, description: str) -> None:
+    def __init__(self, minimum: int, maximum: int, default: int | None, description: str, **metadata: Any) -> None:
         self.minimum, self.maximum = minimum, maximum
-        metadata = {"description": description, "minimum": minimum, "maximum": maximum}
+        metadata |= {"description": description, "minimum": minimum, "maximum": maximum}
         if default is None:
             super().__init__(required=True, metadata=metadata)
         else:

@@ -145,14 +145,14 @@ class ComparisonInWindow(WithLimit, InWindow):
 class TrackInWindow(WithLimit, InWindow):
     """A track over a window."""
 
-    track_id = EntityId(required=True, metadata={"description": "A track's id.", "example": "6QgjcU0zLnzq5OrUoSZ3OK"})
+    track_id = EntityId(required=True, metadata={"description": "A track's id.", "example": "mW6DdJPHAiRXhdIoSD4uMR"})
 
 
 class ArtistInWindow(WithLimit, InWindow):
     """An artist over a window."""
 
     artist_id = EntityId(
-        required=True, metadata={"description": "An artist's id.", "example": "4wyNyxs74Ux8UIDopNjIai"}
+        required=True, metadata={"description": "An artist's id.", "example": "42Jkz9gt6Bmt4uAMXEfJcf"}
     )
 
 
@@ -183,7 +183,7 @@ class OnDay(InZone):
 class InYear(InZone):
     """A calendar year."""
 
-    year = BoundedInteger(MIN_BOUND.year, MAX_BOUND.year - 1, None, "The year.")
+    year = BoundedInteger(MIN_BOUND.year, MAX_BOUND.year - 1, None, "The year.", example=2026)
 
     @post_load
     def _year(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

@@ -34,9 +34,9 @@ class InWindow(InZone):
         allow_none=False,
         metadata={
             "description": "A named window: `all_time`, `today`, `yesterday`, `this_` or `last_` and `week`, `month`, "
-            "`quarter`, `half_year` or `year`, or the last N days as `Nd`, today included. Not beside `from` or `to`.",
+            "`quarter`, `half_year` or `year`, or the last N days as `Nd`, today included. Not beside `from` or `to`; "
+            "without any of the three it is all time.",
             "pattern": RANGE_PATTERN,
-            "default": "all_time",
         },
     )
     from_ = fields.String(

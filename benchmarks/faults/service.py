@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 from benchmarks.faults.load import PATIENCE, Load, statuses
@@ -115,7 +116,7 @@ def slow_headers(stage: Stage) -> Outcome:
 
 
 @fault(
-    "200 clients that announce a body and send a byte of it each half second, for 6 s",
+    "200 clients that announce a body, every other one in chunks, and send a byte of it each half second, for 6 s",
     "every answer a right 200 within 4 s",
 )
 def slow_bodies(stage: Stage) -> Outcome:
@@ -126,14 +127,16 @@ def slow_bodies(stage: Stage) -> Outcome:
     ):
         with ExitStack() as stack:
             slow = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(200)]
-            for each in slow:
+            for each, framing in zip(
+                slow, cycle((b"Content-Length: 60000", b"Transfer-Encoding: chunked")), strict=False
+            ):
                 stack.callback(each.close)
-                each.sendall(b"POST /cache/invalidate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n")
+                each.sendall(b"POST /cache/invalidate HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n\r\n")
             for _ in range(round(12 * stage.hurry)):
                 time.sleep(0.5)
                 for each in slow:
                     with suppress(OSError):
-                        each.sendall(b"x")
+                        each.sendall(b"1")
         watched.end()
     return watched.outcome
 
