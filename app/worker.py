@@ -31,8 +31,8 @@ HEADERS_WITHIN, BODY_WITHIN, CLOSED_WITHIN = 10.0, 0.02, 2.0
 BEGUN_WITHIN = 0.1
 # Seconds that a thread waits for a client to read some of its answer.
 WAIT = 5
-# Bytes of headers that are waited for, and the most connections that wait to be closed.
-LONGEST_HEADERS, MOST_CLOSING = 65536, 200
+# Bytes of headers that are waited for, and of a body that nobody read; and the most connections that wait to be closed.
+LONGEST_HEADERS, LONGEST_BODY, MOST_CLOSING = 65536, 65536, 200
 # File descriptors, where more are allowed than a process begins with: for those, and gunicorn's `worker_connections`.
 DESCRIPTORS = 4096
 
@@ -57,20 +57,19 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 class BodySocket:
-    """A connection's socket for as long as its request's body is waited for, be it that something trickles in."""
+    """The socket of a connection while a body is read: waited for so long in all, be it that something trickles in."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._deadline = time.monotonic() + BODY_WITHIN
 
     def recv(self, size: int) -> bytes:
-        """What the client sends next. Raises TimeoutError where that takes too long."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._client.settimeout(left)
+        """What the client sends next, or has sent. Raises TimeoutError where that takes too long."""
+        self._client.settimeout(max(0, self._deadline - time.monotonic()))
         try:
             return self._client.recv(size)
+        except BlockingIOError:
+            raise TimeoutError from None
         finally:
             self._client.setblocking(True)
 
@@ -264,7 +263,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Whether the connection can be used for another request: not where a body that nobody read keeps coming."""
         with _hurried(conn):
-            return bool(keepalive and conn.parser.finish_body())
+            return bool(keepalive and conn.parser.finish_body(max_bytes=LONGEST_BODY))
 
     def _free_descriptor(self) -> None:
         """Close a connection that is waited for: one whose request is not whole, or else one that is kept."""
