@@ -10,7 +10,6 @@ from typing import NamedTuple
 from app.cli.demo.catalogue import Track
 from app.cli.demo.people import WEEKEND, WORKDAY, Person
 
-LONGEST_HOLIDAY = 14  # days
 MEAN_SESSION = 8  # listens
 SATURDAY = 5
 
@@ -77,7 +76,7 @@ def _lengths(rng: Random, listens: int) -> list[int]:
 
 
 def _day_weights(rng: Random, first: datetime, days: int) -> list[float]:
-    """How much somebody listens on each day: weekends, moods of some weeks, and holidays without music, not now."""
+    """How much somebody listens on each day: weekends, moods of some weeks, and holidays without music."""
     phase, period = rng.random(), rng.uniform(60, 200)
     weights = []
     for day in range(days):
@@ -85,7 +84,7 @@ def _day_weights(rng: Random, first: datetime, days: int) -> list[float]:
         weekend = 1.35 if (first + timedelta(days=day)).weekday() >= SATURDAY - 1 else 1.0
         weights.append(mood * weekend * rng.uniform(0.3, 1.7))
     for _ in range(days // 120):
-        holiday = rng.randrange(days - 2 * LONGEST_HOLIDAY)
-        length = min(rng.randint(4, LONGEST_HOLIDAY), days - holiday)
+        holiday = rng.randrange(days)
+        length = min(rng.randint(4, 14), days - holiday)
         weights[holiday : holiday + length] = [0.0] * length
     return weights if any(weights) else [1.0] * days
