@@ -1,6 +1,5 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
-import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -108,12 +107,13 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
 
 def _put_in_order(document: dict[str, Any]) -> None:
     """Routes as they were registered, and the parameters of a path before those of the query, as the path has them."""
-    registered = list(current_app.view_functions)
-    places = {
-        re.sub("<(?:[^:>]*:)?([^>]*)>", r"{\1}", rule.rule): registered.index(rule.endpoint)
-        for rule in current_app.url_map.iter_rules()
-    }
-    document["paths"] = dict(sorted(document["paths"].items(), key=lambda item: places[item[0]]))
+    registered = [endpoint.replace(".", "_") for endpoint in current_app.view_functions]
+    document["paths"] = dict(
+        sorted(
+            document["paths"].items(),
+            key=lambda item: min(registered.index(operation["operationId"]) for operation in item[1].values()),
+        )
+    )
     for path, operations in document["paths"].items():
         for operation in operations.values():
             operation.get("parameters", []).sort(

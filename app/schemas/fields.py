@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
 from app.audience import MAX_GROUP_SIZE, MAX_USER_ID
-from app.timezones import WindowError, quoted, timezone
+from app.timezones import DAY, FIRST_SHOWN, LAST_SHOWN, WindowError, quoted, timezone
 from app.windows import MAX_BOUND, MIN_BOUND, parse_bound
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -119,7 +119,7 @@ class Day(fields.Date):
 
 
 # What can be told of an instant, in any time zone.
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+EARLIEST, LATEST = FIRST_SHOWN, LAST_SHOWN + DAY
 
 
 class Instant(fields.DateTime):

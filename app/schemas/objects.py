@@ -13,8 +13,7 @@ PLAIN = (fields.String, fields.Integer, fields.Boolean)
 
 
 class ObjectSchema(Schema):
-    """A schema whose values are attributes of objects, or what paths of attributes lead to. Where there is none, it is
-    left out.
+    """A schema of attributes of objects, or of what paths of attributes lead to; what is not there is left out.
 
     marshmallow asks of each value whether its object is a mapping or a sequence, and whether there are defaults: that
     is most of the time that a long list takes.
