@@ -1,10 +1,11 @@
 """The project's own database: the platform's tables in the embedded PostgreSQL."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, exists, func, select, text
 
 from app.cli.embedded import EmbeddedPostgres
@@ -46,6 +47,13 @@ def embedded_database(server: EmbeddedPostgres) -> Iterator[Engine]:
             lock_builders(connection)
             Base.metadata.create_all(connection, tables=PLATFORM_TABLES)
         yield engine
+
+
+def database_of_command() -> AbstractContextManager[object]:
+    """Whatever database a command works on: where it is the embedded one, that is up for the length of the block."""
+    if current_app.config["EMBEDDED"]:
+        return embedded_database(current_app.extensions["embedded_postgres"])
+    return nullcontext()
 
 
 def lock_builders(connection: Connection) -> None:

@@ -1,18 +1,17 @@
 """`flask ingest`: load listens from files into the platform's tables, as songswap-airflow does."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
-from app.cli.database import continue_user_ids, embedded_database, engine_for
+from app.cli.database import continue_user_ids, database_of_command, engine_for
 from app.cli.recently_played import Page, PageError, Track, read_page
 from app.models import history
 from app.models.base import Base
@@ -36,7 +35,8 @@ def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables
             "--write-platform-tables writes to it all the same"
         )
     failed = False
-    with _database() as engine:
+    with database_of_command():
+        engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
         for file in files:
             try:
                 page = read_page(file)
@@ -87,15 +87,6 @@ def store(connection: Connection, user_id: int, page: Page) -> int:
         history.History,
         [{"user_id": user_id, "played_at": played_at, "track_id": track.id} for played_at, track in page.plays],
     )
-
-
-@contextmanager
-def _database() -> Iterator[Engine]:
-    if current_app.config["EMBEDDED"]:
-        with embedded_database(current_app.extensions["embedded_postgres"]) as engine:
-            yield engine
-    else:
-        yield engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
 
 
 def _ensure_user(connection: Connection, user_id: int, create: bool) -> None:

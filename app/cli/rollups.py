@@ -1,7 +1,7 @@
 """`flask rollups`: install, rebuild, verify, look at and uninstall the rollups, on an operator's word."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.cli.database import embedded_database
+from app.cli.database import database_of_command
 from app.rollups import installation
 from app.rollups.building import build_at_once, describe, start_anew
 from app.rollups.connections import direct_engine
@@ -30,15 +30,14 @@ rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so
 @contextmanager
 def _database() -> Iterator[Engine]:
     """The database itself, past a pooler; the embedded one is up for as long as this takes."""
-    with ExitStack() as stack:
-        if current_app.config["EMBEDDED"]:
-            stack.enter_context(embedded_database(current_app.extensions["embedded_postgres"]))
+    with database_of_command():
         engine = direct_engine(current_app.config)
-        stack.callback(engine.dispose)
         try:
             yield engine
         except SQLAlchemyError as error:
             raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
+        finally:
+            engine.dispose()
 
 
 @contextmanager
