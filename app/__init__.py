@@ -42,6 +42,8 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
     app = Flask(__name__)
     app.json = JSONProvider(app)
+    # A path with // is not there: to send a caller elsewhere would take the host that it named.
+    app.url_map.merge_slashes = False
     app.config.from_mapping(settings, **COMPRESSION, CLOCK=now)
     backends.init_app(app)
     front.init_app(app)

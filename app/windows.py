@@ -136,7 +136,7 @@ def parse_bound(
         parsed = datetime.fromisoformat(text)
     except ValueError:
         # A client that does not encode the + of an offset sends a blank.
-        hint = " (in a URL, + is written %2B)" if re.search(r" [0-9]{2}:[0-9]{2}$", text[-8:]) else ""
+        hint = " (in a URL, + is written %2B)" if re.search(r"T.* [0-9]{2}:[0-9]{2}$", text[-30:]) else ""
         raise WindowError(
             parameter,
             f"{parameter} must be an ISO 8601 date such as 2026-01-31, or a date-time such as 2026-01-31T18:30:00, "

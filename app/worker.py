@@ -16,12 +16,15 @@ import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.errors import LimitRequestHeaders, ParseException
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from app.refusals import refusal
 
 # Seconds from a request's first byte (or the connection, where there is none yet) until its headers are whole; that a
 # body is waited for in all, which no route takes; and that a connection whose answer is sent is kept for the client to
@@ -188,6 +191,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             answered.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
         else:
             super().enqueue_req(conn)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Refuse what is no request. What a caller sent stands in no line."""
+        if isinstance(exc, ParseException):
+            self.log.warning("Invalid request: %s", type(exc).__name__)
+        else:
+            self.log.exception("Error handling request")
+        with suppress(OSError):
+            write_nonblock(client, refusal(exc))
 
     def _take_what_waits(self, listener: Any) -> None:
         taken = -1

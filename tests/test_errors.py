@@ -164,6 +164,10 @@ def test_a_parameter_given_twice_is_wrong(query: str, client: FlaskClient) -> No
     assert wrong(client.get(f"{path}?{query}")) == [name]
 
 
+def test_what_goes_with_a_parameter_given_twice_is_not_wrong_too(client: FlaskClient) -> None:
+    assert wrong(client.get(f"{LIST}?range=today&range=today&compare=previous")) == ["range"]
+
+
 @pytest.mark.parametrize("given", ["2", "on", "off", "t", "y", "none", " true", "tru\0e", "1" * 6000, "\uff59es"])
 def test_as_string_is_one_of_six_words(given: str, client: FlaskClient) -> None:
     for path in ("/insights/total/listen-time/1", "/insights/global/total/listen-time"):
@@ -272,9 +276,25 @@ def test_a_path_that_is_no_text_is_a_400(path: str, client: FlaskClient, platfor
     assert client.get("/insights/tracks/%EF%BF%BD").status_code == 200
 
 
+@pytest.mark.parametrize(("id_", "is_wrong"), [("%zz", True), ("%", True), ("a%2", True), ("%25zz", False)])
+def test_a_path_with_a_percent_sign_that_encodes_nothing_is_a_400(
+    id_: str, is_wrong: bool, client: FlaskClient, platform: Platform
+) -> None:
+    platform.track("%zz", primary=[platform.artist()])
+    # As a server hands it on.
+    given = {"PATH_INFO": f"/insights/tracks/{unquote(id_)}", "RAW_URI": f"/insights/tracks/{id_}?tz=UTC"}
+    answer = client.get("/", environ_overrides=given)
+
+    if is_wrong:
+        assert "percent-encoded" in check_problem(answer, 400)["detail"]
+    else:
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     "path",
-    ["/nowhere", "/insights", "/insights/", "/insights/top/tracks", "/insights/top/tracks/", "/insights/top/tracks/1/2",
+    ["/nowhere", "/insights//top/tracks/1", "/insights/top/tracks//1",
+     "/insights", "/insights/", "/insights/top/tracks", "/insights/top/tracks/", "/insights/top/tracks/1/2",
      "/insights/top/tracks/1/", "/insights/top/albums/1", "/insights/top/listeners/1", "/insights/distinct/listeners/1",
      "/insights/global/top/tracks/1/", "/%00", "/%FF", "/" + quote("é" * 900)],
 )  # fmt: skip

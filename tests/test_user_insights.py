@@ -2,6 +2,7 @@
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from config import PLACEHOLDER_IMAGE
 from tests.factories import Platform
@@ -323,8 +324,62 @@ def test_the_history_goes_on_beyond_the_years_that_windows_have(client: FlaskCli
         assert client.get("/insights/history/1", query_string={"before": before}).status_code == 400
 
 
+def test_the_history_leaves_out_what_no_clock_can_show(client: FlaskClient, platform: Platform) -> None:
+    """Told as of the nearest instant that one can, they would be told twice, or hide each other."""
+    user, track = platform.user(1), platform.track("t")
+    shown = ["9999-12-29T23:59:59.999999Z", "0001-01-02T00:00:00Z"]
+    for instant in ("9999-12-31T23:59:59.999999", "9999-12-30T00:00:00", *shown, "0001-01-01T23:59:59"):
+        platform.listen(user, track, instant)
+    platform.session.execute(text("INSERT INTO \"History\" VALUES (1, '-infinity', 't'), (1, '0044-03-15 BC', 't')"))
+    found, url = [], "/insights/history/1?limit=1"
+    while url and len(found) < 10:
+        page = client.get(url).json
+        found += ids(page["items"], "played_at")
+        url = page["next"]
+
+    assert found == shown
+
+
+def test_the_next_page_of_the_history_is_nobody_elses(client: FlaskClient, platform: Platform) -> None:
+    platform.listens(platform.user(1), platform.track("t"), 3)
+    first, second = (client.get(f"/insights/history/{user_id}?limit=1") for user_id in ("001", "1"))
+
+    assert second.headers["X-Cache"] == "HIT"
+    assert first.json["next"] == second.json["next"]
+    assert second.json["next"].startswith("/insights/history/1?")
+
+
+@pytest.mark.parametrize("year", [1965, 1, 2019])
+def test_on_this_day_begins_with_the_first_listen(year: int, client: FlaskClient, platform: Platform) -> None:
+    user, track = platform.user(1), platform.track("t")
+    platform.listen(user, track, f"{year:04}-12-31T12:00:00Z")
+    query = {"date": "2020-12-31", "tz": "America/Havana"}
+
+    assert ids(client.get("/insights/on-this-day/1", query_string=query).json["years"], "year") == [year]
+
+
 def test_on_this_day_begins_where_1970_does_in_utc(client: FlaskClient, platform: Platform) -> None:
     platform.listen(platform.user(1), platform.track("t"), "1970-01-01T02:00:00Z")
     query = {"date": "2020-12-31", "tz": "America/Havana"}
 
     assert ids(client.get("/insights/on-this-day/1", query_string=query).json["years"], "year") == [1969]
+
+
+@pytest.mark.parametrize("value", [1e155, -1e308, float("inf"), float("-inf"), float("nan")])
+def test_a_feature_that_nothing_can_be_computed_of_is_none(
+    value: float, client: FlaskClient, platform: Platform
+) -> None:
+    user = platform.user(1)
+    platform.listens(user, platform.track(features={"tempo": value, "energy": value}), 3)
+    platform.listens(user, platform.track(features={"tempo": 120.0, "energy": value}), 2)
+    for path in ("/insights/features/1", "/insights/global/features"):
+        answer = client.get(path)
+
+        assert answer.status_code == 200
+        assert answer.json["coverage"] == 1
+        tempo = answer.json["features"]["tempo"]
+        assert (tempo["mean"], tempo["stddev"], tempo["min"], tempo["max"]) == (120, 0, 120, 120)
+        assert sum(tempo["histogram"]) == 2
+        assert answer.json["features"]["energy"] == {
+            "mean": None, "stddev": None, "min": None, "max": None, "histogram": [0] * 10
+        }  # fmt: skip

@@ -1,5 +1,6 @@
 """The worker class: what slow, hasty and rude clients get, and that nobody waits for them."""
 
+import json
 import resource
 import socket
 import threading
@@ -126,6 +127,10 @@ def test_an_empty_line_before_a_request(connections: Connections) -> None:
         (b"GET /" + b"x" * 100_000, b"414"),
         (HEAD + b"X-Long: " + b"x" * 70_000, b"431"),
         (HEAD + b"X-Many: of it\r\n" * 65 + b"\r\n", b"431"),
+        (HEAD + b"Expect: nonsense\r\n\r\n", b"417"),
+        (HEAD + b"Transfer-Encoding: nonsense\r\n\r\n", b"501"),
+        (b"GET /insights/tracks/\xff HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /health HTTP/3.0\r\n\r\n", b"400"),
         (b"nonsense\r\n\r\n", b"400"),
     ],
 )
@@ -135,8 +140,14 @@ def test_what_is_refused_is_refused_at_once(
     rude = [connections(sent) for _ in range(20 * THREADS)]
     assert_nobody_waits(server)  # for them to close their ends
     for connection in rude:
-        answer = read(connection, end=b"never")
-        assert answer.split()[1] == status
+        head, _, body = read(connection, end=b"never").partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        document = json.loads(body)
+        assert head.split()[1] == status
+        assert document["status"] == int(status)
+        assert document["error"] == document["detail"]
+        assert (headers["Content-Type"], headers["Cache-Control"]) == ("application/problem+json", "no-store")
+        assert headers["X-Request-ID"] == document["request_id"]
 
 
 def test_bodies_that_never_come_hold_no_thread(server: Gunicorn, connections: Connections) -> None:

@@ -124,6 +124,7 @@ class SharedCache(BaseCache):
     def _send_counts(self) -> None:
         with self._counts_lock:
             counts, self._counts = self._counts, Counter()
+            self._counts_are_due = False
 
         def send() -> None:
             pipe = self._client.pipeline(transaction=False)
@@ -136,8 +137,6 @@ class SharedCache(BaseCache):
         except CacheUnavailableError:  # then with the next
             with self._counts_lock:
                 self._counts += counts
-        finally:
-            self._counts_are_due = False
 
     def _get_many(self, keys: tuple[str, ...]) -> list[bytes | None]:
         return self._read([self._prefix + key for key in keys])

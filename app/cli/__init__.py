@@ -1,12 +1,15 @@
 """The `flask` command and `python run.py`. None of it runs in production, except on an operator's word."""
 
+import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import click
 from flask import Flask
+from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
 from app import create_app as create_service
@@ -49,9 +52,27 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
     if uses_embedded and context is not None and serves:
         _bring_database(context, server)
     if context is not None and context.info_name == "run":
-        # Somebody else's database, with rollups that somebody keeps, is only read here.
-        upkeep.start(app, writes=is_embedded(server, settings))
+        logging.getLogger("werkzeug").addFilter(_is_no_request)
+        if is_running_from_reloader() or not _reloads(context):
+            ended = threading.Event()
+            context.call_on_close(ended.set)  # before the database, which was brought earlier, is taken away
+            # Somebody else's database, with rollups that somebody keeps, is only read here.
+            upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
     return app
+
+
+def _reloads(context: click.Context) -> bool:
+    """Whether `flask run` only watches the child that serves."""
+    reload: bool | None = context.params["reload"]
+    return get_debug_flag() if reload is None else reload
+
+
+def _is_no_request(record: logging.LogRecord) -> bool:
+    """Whether the development server tells something else: the service logs its requests itself.
+
+    `flask run` takes no handler of requests. What it tells of them has arguments, and where it serves has none.
+    """
+    return record.levelno > logging.INFO or not record.args
 
 
 def _bring_database(context: click.Context, server: EmbeddedPostgres) -> None:

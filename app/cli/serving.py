@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -103,7 +104,9 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
             os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
             _serve_reloading(app, port)
         else:
-            stack.callback(upkeep.start(app, writes=is_embedded(server, settings)).set)
+            # Made before them, for a signal may come any time.
+            stack.callback((ended := threading.Event()).set)
+            upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
             ).serve_forever()

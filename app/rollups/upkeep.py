@@ -123,13 +123,12 @@ def _tell(part: str) -> None:
     log.info("rollups_built", part=part)
 
 
-def start(app: Flask, *, writes: bool) -> threading.Event:
+def start(app: Flask, *, writes: bool, ended: threading.Event | None = None) -> None:
     """Begin to hear announcements in this process, and to keep the rollups where it `writes` to the database.
 
-    Once, by what serves the application. Whoever is about to take the database away sets the event that is given.
+    Once, by what serves the application. Whoever is going to take the database away sets `ended` before.
     """
-    heard, ended = threading.Event(), threading.Event()
+    heard, ended = threading.Event(), ended or threading.Event()
     Listener(app, heard, ended).start()
     if writes:
         Upkeep(app, heard, ended).start()
-    return ended

@@ -1,5 +1,6 @@
 """How a view gets its arguments: the request's path and query, checked together against one schema."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -17,6 +18,9 @@ FIXED_DETAILS = {
     "user_id": "Invalid user_id parameter",
     "other_user_id": "Invalid user_id parameter",
 }
+
+# A percent sign that encodes nothing. WSGI hands over the path decoded, and such a sign as it is.
+WRONG_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 # An answer should not be much larger than its request.
 MOST_ERRORS = 20
@@ -51,17 +55,24 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
     errors: dict[str, str] = {}
     if not _is_utf8(request.environ["PATH_INFO"]):
         errors |= {name: f"{name} must be percent-encoded UTF-8" for name, value in path.items() if "\ufffd" in value}
+    if WRONG_ENCODING.search(request.environ.get("RAW_URI", "").partition("?")[0]):
+        errors |= {
+            name: f"{name} must be percent-encoded: a % comes before two hexadecimal digits, and is itself %25"
+            for name, value in path.items()
+            if "%" in value
+        }
     for name, values in request.args.lists():
         if name not in names:
             errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(names)) or 'none'}"
-        elif len(values) > 1:
+            continue
+        if len(values) > 1:
             errors[name] = f"{name} is given {len(values)} times: give it once"
-        elif values[0]:
+        if values[0]:
             given[name] = values[0]
     try:
         loaded: dict[str, Any] = schema.load(given | path)
     except ValidationError as error:
-        errors |= {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
+        errors = {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()} | errors
     if errors:
         # An id that is no parameter here is not wrong as such.
         fixed = {name: text for name, text in FIXED_DETAILS.items() if name == "limit" or name in names | path.keys()}

@@ -6,8 +6,9 @@ from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Response, request
+from flask import Response, request, url_for
 
+from app.audience import Audience
 from app.ranking import MAX_OFFSET, Page
 from app.services.listing import Listing
 from app.services.playback import Playback
@@ -27,13 +28,19 @@ def listen_time(measure: Callable[..., int]) -> Callable[..., int | str]:
 
 
 def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, Any]]:
-    """A measure of pages that each name where the next one begins, as a URL."""
+    """A measure of one user's pages that each name where the next one begins, as a URL.
+
+    However this one was written: the cache keeps it for whoever asks.
+    """
 
     @wraps(measure)
-    def presented(session: Any, *, limit: int, **question: Any) -> dict[str, Any]:
-        playback = measure(session, limit=limit, **question)
-        after = playback.next and _url({"before": format_instant(playback.next), "limit": limit})
-        return {"items": playback.items, "next": after}
+    def presented(session: Any, *, audience: Audience, limit: int, **question: Any) -> dict[str, Any]:
+        playback = measure(session, audience=audience, limit=limit, **question)
+        if playback.next is None:
+            return {"items": playback.items, "next": None}
+        (user_id,) = audience.user_ids or ()
+        before = format_instant(playback.next)
+        return {"items": playback.items, "next": url_for(".history", user_id=user_id, before=before, limit=limit)}
 
     return presented
 

@@ -29,14 +29,15 @@ def health() -> dict[str, str]:
 @service_bp.get("/ready")
 @other_responses({503: (ReadySchema, "The database or its schema is not as it has to be.")})
 @response(ReadySchema)
-def ready() -> tuple[dict[str, object], int]:
+def ready() -> tuple[dict[str, object], int, dict[str, str]]:
     """Whether the service can answer: its database, and the platform's schema in it. Without its cache it can, too."""
     database, schema = _database_checks()
     # A database that is silent would be waited for once more.
     rollups = _rollups_check() if database == "ok" else "unknown"
     checks = {"database": database, "schema": schema, "cache": _cache_check(), "rollups": rollups}
     is_ready = database == schema == "ok"
-    return {"status": "ready" if is_ready else "unavailable", "checks": checks}, 200 if is_ready else 503
+    status = "ready" if is_ready else "unavailable"
+    return {"status": status, "checks": checks}, 200 if is_ready else 503, {"Cache-Control": "no-store"}
 
 
 @service_bp.get("/metrics")

@@ -31,7 +31,8 @@ from app.services.statements import run
 from app.windows import Window
 
 BINS = 10
-TINY = 1e-150
+# Beyond these PostgreSQL refuses to square or to add up: "out of range".
+TINY, HUGE = 1e-150, 1e140
 KEYS = 12
 MINOR, MAJOR = 0, 1
 
@@ -76,7 +77,7 @@ def features(session: Session, audience: Audience, window: Window) -> Features:
     """Audio features: mean, spread and histogram of each, weighted by listens.
 
     A histogram has ten bins of equal width over the feature's range; a value on the edge of two is in the upper one,
-    and values beyond the range are in the end bins.
+    and values beyond the range are in the end bins. What is not finite, or beyond 1e140, is no value.
     """
     found = run(session, _query, listens_of(session, audience, window)).all()
     whole = found[0]
@@ -98,7 +99,9 @@ def _query(listens: Listens) -> Select[Any]:
     plays = listens.plays
     tracks, is_same = looked_up(TrackFeatures.id, plays.c.track_id, one_by_one=listens.one_by_one)
     featured = (
-        select(plays.c.plays, *(tracks.c[name] for name in (*RANGES, "key", "mode")))
+        select(
+            plays.c.plays, tracks.c.key, tracks.c.mode, *(_unless_huge(tracks.c[name]).label(name) for name in RANGES)
+        )
         .join_from(plays, tracks, is_same)
         .cte("featured")
     )
@@ -123,11 +126,14 @@ def _profile(featured: CTE) -> CompoundSelect[Any]:
 
     The means are told first, all in one pass, for the spread is about the mean.
     """
-    weight = cast(func.sum(featured.c.plays), Float)
-    means = select(
-        *((_unless_tiny(func.sum(featured.c.plays * featured.c[name])) / weight).label(name) for name in RANGES)
-    ).cte("means")
+    means = select(*(_mean(featured, name).label(name) for name in RANGES)).cte("means")
     return union_all(*(_bins(featured, means, number, name) for number, name in enumerate(RANGES, start=1)))
+
+
+def _mean(featured: CTE, name: str) -> ColumnElement[float]:
+    value, plays = featured.c[name], featured.c.plays
+    weight = cast(func.sum(plays).filter(value.is_not(None)), Float)
+    return _unless_tiny(func.sum(plays * value)) / weight
 
 
 def _bins(featured: CTE, means: CTE, number: int, name: str) -> Select[Any]:
@@ -135,15 +141,24 @@ def _bins(featured: CTE, means: CTE, number: int, name: str) -> Select[Any]:
     value, mean = featured.c[name], select(means.c[name]).scalar_subquery()
     place = func.floor((value - literal(low, Float)) / literal(high - low, Float) * BINS)
     bin_ = cast(func.least(func.greatest(place, 0), BINS - 1), Integer)
-    return select(
-        literal(number, Integer).label("number"),
-        bin_.label("bin"),
-        mean.label("mean"),
-        total(featured.c.plays).label("plays"),
-        func.sum(featured.c.plays * func.power(_unless_tiny(value - mean), 2)).label("squares"),
-        func.min(value).label("min"),
-        func.max(value).label("max"),
-    ).group_by("bin")
+    return (
+        select(
+            literal(number, Integer).label("number"),
+            bin_.label("bin"),
+            mean.label("mean"),
+            total(featured.c.plays).label("plays"),
+            func.sum(featured.c.plays * func.power(_unless_tiny(value - mean), 2)).label("squares"),
+            func.min(value).label("min"),
+            func.max(value).label("max"),
+        )
+        .where(value.is_not(None))
+        .group_by("bin")
+    )
+
+
+def _unless_huge(value: ColumnElement[float]) -> ColumnElement[float]:
+    """A number, null where it is too large to be squared and added up, or none."""
+    return case((value.between(-HUGE, HUGE), value))
 
 
 def _unless_tiny(value: ColumnElement[Any]) -> ColumnElement[float]:

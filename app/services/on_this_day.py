@@ -15,9 +15,9 @@ from app.services.expressions import byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedTrack
 from app.services.statements import execute
-from app.timezones import DAY, first_instant, naive
+from app.timezones import DAY, aware, first_instant, local_date, naive
 from app.today import Today
-from app.windows import MIN_BOUND, Window
+from app.windows import Window
 
 TOP = 3
 
@@ -42,13 +42,14 @@ class OnThisDay:
 
 def on_this_day(session: Session, audience: Audience, window: Window, today: Today) -> OnThisDay:
     """The same month and day of earlier years; 29 February meets leap years alone."""
+    listens = Listens(audience, window)
+    first = execute(session, listens.first()).scalar()
     spans = {}
-    # West of Greenwich, 1970 begins in 1969.
-    for year in range(MIN_BOUND.year - 1, today.date.year):
+    for year in range(local_date(aware(first), window.tz).year if first else today.date.year, today.date.year):
         with suppress(ValueError):  # 29 February
             day = today.date.replace(year=year)
             spans[year] = (first_instant(day, window.tz), first_instant(day + DAY, window.tz))
-    plays = _plays(Listens(audience, window), spans).cte("plays")
+    plays = _plays(listens, spans).cte("plays")
     ranked = select(
         plays,
         func.rank().over(partition_by=plays.c.year, order_by=plays.c.plays.desc()).label("rank"),

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
+from app.services.expressions import between
 from app.services.listens import Listens
 from app.services.statements import execute
-from app.timezones import aware, timezone
+from app.timezones import FIRST_SHOWN, LAST_SHOWN, aware, naive, timezone
 from app.windows import CUSTOM, Window
 
 
@@ -31,13 +32,17 @@ class Playback:
 
 
 def history(session: Session, audience: Audience, before: datetime | None, limit: int) -> Playback:
-    """One user's listens, newest first, in pages that hold while listens arrive: those before an instant."""
+    """One user's listens, newest first, in pages that hold while listens arrive: those before an instant.
+
+    Listens of a time that no clock can show (the first day of the calendar, or its last two) are left out: several
+    would be told as of one instant, and no page could begin between them.
+    """
     listens = Listens(audience, Window(CUSTOM, None, before, timezone("UTC")))
     # One more than asked for tells whether there is another page.
     rows = execute(
         session,
         select(History.played_at, History.track_id)
-        .where(*listens.conditions)
+        .where(*listens.conditions, *between(History.played_at, naive(FIRST_SHOWN), naive(LAST_SHOWN)))
         .order_by(History.played_at.desc())
         .limit(limit + 1),
     ).all()
