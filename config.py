@@ -194,6 +194,11 @@ class SettingsSchema(Schema):
             raise ValidationError("must be set where CACHE_TYPE is RedisCache", "CACHE_REDIS_URL")
 
 
+# An environment that names settings and gives none: each has its default, whatever a `.env` says. WEB_CONCURRENCY is
+# not among them: gunicorn reads it, too, and falls over an empty one.
+NO_SETTINGS = dict.fromkeys(SettingsSchema().fields.keys() - {"WEB_CONCURRENCY"}, "")
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Every setting by name, from `environ` (the process environment over `.env` when not given).
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from benchmarks.platforms import Platform
 from benchmarks.server import run, url_of
 from benchmarks.service import ROOT
+from config import NO_SETTINGS
 
 PART = re.compile(r"(.+) …\s+([0-9.]+) s")
 INDEXES = """
@@ -75,7 +76,11 @@ def flask(engine: Engine, *command: str) -> str:
 
 
 def _flask(engine: Engine, *command: str) -> "subprocess.CompletedProcess[str]":
-    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine), "ALLOW_ANONYMOUS": "true"}
+    environ = NO_SETTINGS | {
+        "PATH": os.environ["PATH"],
+        "SQLALCHEMY_DATABASE_URI": url_of(engine),
+        "ALLOW_ANONYMOUS": "true",
+    }
     return subprocess.run(
         [sys.executable, "-m", "flask", *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from benchmarks.client import Client
+from config import NO_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 SERVICE = "app:create_app()"
@@ -46,8 +47,7 @@ def gunicorn(log: Path, app: str = SERVICE, path: str = "/health", **settings: s
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # One that is empty is not looked up in a .env file.
-    environ = {"PATH": os.environ["PATH"], "HOME": str(log.parent), "API_KEYS": ""} | SETTINGS | settings
+    environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "HOME": str(log.parent)} | SETTINGS | settings
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", app]
     with log.open("wb") as stream:
         started = time.perf_counter()

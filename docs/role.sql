@@ -15,11 +15,11 @@ BEGIN
 END
 $$;
 
--- The platform's tables: SELECT, on those that the service reads and no other.
+-- The platform's tables: SELECT, on what the service reads and nothing else. Of users that is no e-mail address.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM songswap_insights;
 GRANT USAGE ON SCHEMA public TO songswap_insights;
+GRANT SELECT (id, username) ON "Users" TO songswap_insights;
 GRANT SELECT ON
-    "Users",
     "History",
     "Tracks",
     "Artists",

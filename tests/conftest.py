@@ -29,6 +29,14 @@ NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 SECRET = "a secret of the tests"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_dotenv() -> Iterator[None]:
+    """The settings of a developer's `.env` are none of this process. (Others are given NO_SETTINGS.)"""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("config.DOTENV", os.devnull)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a database on a server on which databases may be created: TEST_DATABASE_URL, or an embedded one."""

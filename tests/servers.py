@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.models.base import Base
+from config import NO_SETTINGS
 from tests.conftest import SECRET
 from tests.factories import Platform
 from tests.faults import free_port, wait_until
@@ -115,7 +116,12 @@ def starting(folder: Path, url: str) -> Iterator[Start]:
 
     def start(**settings: str) -> Gunicorn:
         port = free_port()
-        environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "ALLOW_ANONYMOUS": "true", "LOG_LEVEL": "INFO"}
+        environ = NO_SETTINGS | {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "ALLOW_ANONYMOUS": "true",
+            "LOG_LEVEL": "INFO",
+        }
         environ |= {"SQLALCHEMY_DATABASE_URI": url, "CACHE_INVALIDATION_SECRET": SECRET, "WEB_CONCURRENCY": "2"}
         environ |= settings
         output = folder / f"output{len(started)}"

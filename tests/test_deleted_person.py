@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.models.rollups import Kind
+from config import NO_SETTINGS
 from tests.factories import Platform
 from tests.faults import Valkey, wait_until
 from tests.servers import ROOT, Answer, Gunicorn, Start, database, starting, url_of
@@ -80,7 +81,7 @@ def delete_the_person(engine: Engine) -> None:
 
 def rollups(engine: Engine, command: str) -> None:
     """`flask rollups …`, as an operator gives it."""
-    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine)}
+    environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine)}
     command_line = [sys.executable, "-m", "flask", "--app", "app.cli", "rollups", command]
     subprocess.run(command_line, cwd=ROOT, env=environ, check=True, capture_output=True)
 

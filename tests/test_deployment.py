@@ -26,6 +26,7 @@ import yaml
 
 from app import create_app
 from app.extensions import db
+from config import NO_SETTINGS
 from tests.faults import Valkey
 
 ROOT = Path(__file__).parent.parent
@@ -90,9 +91,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             port = free.getsockname()[1]
         home = tmp_path / f"home{len(servers)}"
         home.mkdir()
-        # Nothing of the surroundings: neither this shell's settings nor, being named here, those of a `.env`.
-        environ = dict.fromkeys(("CACHE_TYPE", "CACHE_REDIS_URL", "GUNICORN_THREADS", "LOG_LEVEL", "API_KEYS"), "")
-        environ |= {"ALLOW_ANONYMOUS": "true"}
+        # Nothing of the surroundings: neither this shell's settings nor those of a `.env`.
+        environ = NO_SETTINGS | {"ALLOW_ANONYMOUS": "true"}
         environ |= {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "FLASK_RUN_PORT": "1"}
         environ |= {"SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing", **settings}
         output = tmp_path / f"output{len(servers)}"
@@ -380,7 +380,10 @@ def test_the_app_and_its_commands_load_without_the_development_packages(tmp_path
         "from app.cli import create_app; app = create_app()\n"
         "result = app.test_cli_runner().invoke(args=['--help']); assert result.exit_code == 0, result.output\n"
     )
-    environ = {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing"}
+    environ = NO_SETTINGS | {
+        "PATH": os.environ["PATH"],
+        "SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing",
+    }
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )
@@ -394,7 +397,11 @@ def test_the_health_check_asks_the_port_that_is_served(start: Callable[..., Serv
     server = wait_until_up(start())
 
     def healthy(port: int) -> bool:
-        environ = {"PATH": os.environ["PATH"], "FLASK_RUN_PORT": str(port), "http_proxy": "http://127.0.0.1:1"}
+        environ = NO_SETTINGS | {
+            "PATH": os.environ["PATH"],
+            "FLASK_RUN_PORT": str(port),
+            "http_proxy": "http://127.0.0.1:1",
+        }
         done = subprocess.run([sys.executable, "-c", source], env=environ, capture_output=True, check=False)
         return done.returncode == 0
 

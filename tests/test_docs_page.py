@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from config import NO_SETTINGS
 from tests.faults import free_port, wait_until
 from tests.test_access import KEYS, pairs
 
@@ -144,7 +145,11 @@ def serve(database_url: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def start(**settings: str) -> str:
         port = free_port()
-        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SQLALCHEMY_DATABASE_URI": database_url}
+        environ = NO_SETTINGS | {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "SQLALCHEMY_DATABASE_URI": database_url,
+        }
         environ |= dict.fromkeys(("CACHE_TYPE", "API_KEYS", "DOCS_PUBLIC", "LOG_LEVEL"), "")
         with (tmp_path / "log").open("wb") as log:
             servers.append(

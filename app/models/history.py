@@ -19,6 +19,9 @@ def _owned_by(column: str) -> ForeignKey:
     return ForeignKey(column, ondelete="CASCADE", onupdate="CASCADE")
 
 
+UNREAD = {"unread": True}
+
+
 class User(Base):
     """A listener."""
 
@@ -26,8 +29,9 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(20))
-    email: Mapped[str] = mapped_column(String(120), unique=True)
-    spotify_id: Mapped[str] = mapped_column(String(120), unique=True)
+    # Neither is read by the service, nor shown to its role.
+    email: Mapped[str] = mapped_column(String(120), unique=True, info=UNREAD)
+    spotify_id: Mapped[str] = mapped_column(String(120), unique=True, info=UNREAD)
 
     history: Mapped[list["History"]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True

@@ -22,6 +22,6 @@ def missing_from_schema(session: Session) -> list[str]:
         f'column "{name}".{needed.name}'
         for name, columns in Base.metadata.tables.items()
         for needed in columns.columns
-        if name in seen and needed.name not in seen[name]
+        if name in seen and needed.name not in seen[name] and not needed.info.get("unread")
     ]
     return sorted(missing)

@@ -21,6 +21,7 @@ from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.base import Base
 from benchmarks.faults.load import Client, Question, known_paths
+from config import NO_SETTINGS
 from tests.faults import Proxy, Valkey, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -222,13 +223,10 @@ class Stage:
             log.close()
             service.stop()
 
-    def log_of(self, service: Service) -> str:
-        return (self.folder / f"log-{service.port}").read_text()
-
     def _environ(self, url: str) -> dict[str, str]:
-        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "ALLOW_ANONYMOUS": "true"}
+        environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "HOME": str(self.folder), "ALLOW_ANONYMOUS": "true"}
         environ |= {"FLASK_APP": "app.cli", "SQLALCHEMY_DATABASE_URI": url, "CACHE_INVALIDATION_SECRET": SECRET}
-        return environ | {"FLASK_SKIP_DOTENV": "1"} | dict.fromkeys(("API_KEYS", "LOG_LEVEL", "CACHE_TYPE"), "")
+        return environ
 
 
 def redis(valkey: Valkey, port: int | None = None) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.models.base import Base
+from config import NO_SETTINGS
 from tests.conftest import SECRET
 from tests.factories import Platform
 from tests.faults import Address, Proxy, Valkey, free_port, wait_until
@@ -135,7 +136,12 @@ def start(database: Engine, way_to_database: Proxy, tmp_path_factory: pytest.Tem
     def start(**settings: str) -> Instance:
         port = free_port()
         folder = tmp_path_factory.mktemp("instance")
-        environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "GUNICORN_THREADS": "8", "LOG_LEVEL": "INFO"}
+        environ = NO_SETTINGS | {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GUNICORN_THREADS": "8",
+            "LOG_LEVEL": "INFO",
+        }
         environ |= {"SQLALCHEMY_DATABASE_URI": url.render_as_string(hide_password=False)}
         environ |= {"CACHE_TYPE": "RedisCache", "CACHE_INVALIDATION_SECRET": SECRET, "WEB_CONCURRENCY": "2"}
         environ |= {"ALLOW_ANONYMOUS": "true"} | settings

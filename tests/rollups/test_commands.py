@@ -20,7 +20,7 @@ from app.rollups import indexes, installation
 from app.rollups.state import NONE, rollups_of
 from app.rollups.transactions import snapshot
 from app.rollups.verification import differences
-from config import load_settings
+from config import NO_SETTINGS, load_settings
 from tests.conftest import NOW
 from tests.rollups.conftest import operator, quiet
 from tests.rollups.loads import connect, fill, wait_for_commits, writing
@@ -335,7 +335,8 @@ def test_a_killed_rebuild_is_resumed(rollups: Run, installed: Engine) -> None:
     command = subprocess.Popen(
         [sys.executable, "-m", "flask", "rollups", "rebuild"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "SQLALCHEMY_DATABASE_URI": url_of(installed)},
+        env=NO_SETTINGS
+        | {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "SQLALCHEMY_DATABASE_URI": url_of(installed)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
