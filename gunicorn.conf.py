@@ -69,7 +69,7 @@ graceful_timeout = 25
 # The heartbeat is a file. On a disk (or an overlay file system) writing it can block a worker until it looks dead.
 worker_tmp_dir = MEMORY
 
-# The contract: request lines up to 8,190 bytes are taken, longer ones are a 414. It is gunicorn's maximum too.
+# What clients are promised: request lines up to 8,190 bytes are taken, longer ones are a 414. It is gunicorn's maximum.
 limit_request_line = 8190
 # A balancer adds a handful of headers to a client's dozen.
 limit_request_fields = 64

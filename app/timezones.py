@@ -4,9 +4,9 @@ Zones are read from the pinned `tzdata` package and from nowhere else. The machi
 lack the legacy names, and differ between the hosts of a fleet; PostgreSQL brings a third set. So SQL never converts
 between zones: this module gives boundaries as instants, and SQL only compares with the boundaries that it is given.
 
-An *instant* is an aware `datetime` in UTC. A *local time* is what a clock in a zone shows; which instant it means is
-fixed by the contract: an ambiguous local time is the earlier of the two, a missing one moves forward by the gap. That
-is what `fold=0` means in PEP 495.
+An *instant* is an aware `datetime` in UTC. A *local time* is what a clock in a zone shows. Which instant it means,
+clients are promised: an ambiguous local time is the earlier of the two, a missing one moves forward by the gap. That is
+what `fold=0` means in PEP 495.
 
 A *day* is the span from its first instant to the first instant of the day after. Where a clock is put back over
 midnight (00:01 to 23:01, St. John's until 2011), the day that has begun goes on: the minutes that show the old date

@@ -1,4 +1,4 @@
-"""Windows: the half-open spans of `played_at` that insights are about, as contract.md defines them.
+"""Windows: the half-open spans of `played_at` that insights are about.
 
 Pure: "now" is an argument, and nothing here knows of requests or databases. Zone arithmetic is in `app.timezones`, the
 buckets of a series are in `app.buckets`.
@@ -63,7 +63,7 @@ class Window:
 
         `this_*` is the whole calendar period that `now` lies in, `last_*` the one before, `Nd` the last N calendar days
         with today. Days are counted on the calendar, so that one left out by the zone counts too. Raises `WindowError`
-        for a name that is not in the contract.
+        for another name.
         """
         if not re.fullmatch(RANGE_PATTERN, range):
             raise WindowError(

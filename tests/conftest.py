@@ -17,9 +17,9 @@ from app import create_app
 from app.cli.embedded import EmbeddedPostgres
 from app.extensions import db
 from app.models.base import Base
+from benchmarks.faults.servers import Valkey
 from config import load_settings
 from tests.factories import Platform
-from tests.faults import Valkey
 
 # What a shell runs in the background ignores Ctrl-C, and so does what that starts. The suite ends servers by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,10 +17,10 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.models.base import Base
+from benchmarks.faults.servers import free_port, wait_until
 from config import NO_SETTINGS
 from tests.conftest import SECRET
 from tests.factories import Platform
-from tests.faults import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 

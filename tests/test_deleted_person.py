@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.models.rollups import Kind
+from benchmarks.faults.servers import Valkey, wait_until
 from config import NO_SETTINGS
 from tests.factories import Platform
-from tests.faults import Valkey, wait_until
 from tests.servers import ROOT, Answer, Gunicorn, Start, database, starting, url_of
 
 PERSON, FRIEND = 1, 2

@@ -26,8 +26,8 @@ import yaml
 
 from app import create_app
 from app.extensions import db
+from benchmarks.faults.servers import Valkey
 from config import NO_SETTINGS
-from tests.faults import Valkey
 
 ROOT = Path(__file__).parent.parent
 SERVED_BY = {

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from benchmarks.faults.servers import free_port, wait_until
 from config import NO_SETTINGS
-from tests.faults import free_port, wait_until
 from tests.test_access import KEYS, pairs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

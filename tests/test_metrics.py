@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from app.metrics import METHODS, OTHER_METHOD, UNKNOWN_ROUTE
+from benchmarks.faults.servers import Valkey, free_port, wait_until
 from tests.factories import Platform
-from tests.faults import Valkey, free_port, wait_until
 from tests.servers import Gunicorn, Scrape, Start, database, starting, url_of
 
 REQUESTS = "http_request_duration_seconds_count"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from sqlalchemy import Engine, text
 
+from benchmarks.faults.servers import Valkey
 from config import SettingsSchema
 from tests.conftest import SECRET
 from tests.factories import Platform
-from tests.faults import Valkey
 from tests.rollups.conftest import install as install_rollups
 from tests.servers import Gunicorn, Scrape, database, starting, url_of
 

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from app import create_app
 from app.rollups.connections import direct_engine
+from benchmarks.faults.servers import Proxy, wait_until
 from config import load_settings
 from tests.conftest import SECRET
 from tests.factories import Platform
-from tests.faults import Proxy, wait_until
 from tests.servers import database, url_of
 
 PATH = "/insights/total/listens/1"

@@ -28,11 +28,15 @@ ONE_WINDOW = (
     "SELECT CAST(:{name}id AS integer) AS id, CAST(:{name}starts AS timestamp) AS starts,"
     " CAST(:{name}ends AS timestamp) AS ends"
 )
-# An instant beyond all calendars (infinity is one) goes into the last slot, or the first: no window ends out there.
-SLOT = (
-    "CAST(floor(extract(epoch FROM"
-    " least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')) / 900) AS integer)"
-)
+
+
+def slot_of(instant: str) -> str:
+    """The number of an instant's slot.
+
+    An instant beyond all calendars (infinity is one) is in the last slot, or the first: no window ends out there.
+    """
+    shown = f"least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')"
+    return f"CAST(floor(extract(epoch FROM {shown}) / 900) AS integer)"
 
 
 def during(instant: str) -> str:
@@ -124,7 +128,7 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
     ]
     return f"""
         WITH {", ".join(ctes)}
-        SELECT {SLOT.format(instant="played_at")} AS slot, CAST(sum(change) AS integer) AS plays,
+        SELECT {slot_of("played_at")} AS slot, CAST(sum(change) AS integer) AS plays,
             CAST(sum(listen_time_ms) AS bigint) AS listen_time_ms
         FROM timed GROUP BY 1 HAVING sum(change) <> 0 OR sum(listen_time_ms) <> 0
     """

@@ -6,7 +6,7 @@ What leaves the logs is what the transaction's snapshot shows; what other transa
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import SLOT, first_changes, ranking_changes, slot_changes
+from app.rollups.changes import first_changes, ranking_changes, slot_changes, slot_of
 from app.rollups.heavy_users import forget_changed_users
 from app.rollups.prefix_sums import forget_changed
 
@@ -99,7 +99,7 @@ def _set_firsts(kind: Kind) -> str:
 
 COUNT_SLOTS = f"""
     INSERT INTO insights.slots (slot, plays, listen_time_ms)
-    SELECT {SLOT.format(instant="h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
+    SELECT {slot_of("h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
     FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
 """
 

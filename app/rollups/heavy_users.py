@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import SLOT, catalogue_changes
+from app.rollups.changes import catalogue_changes, slot_of
 from app.rollups.counting import counted
 from app.timezones import DAY, naive
 
@@ -62,7 +62,7 @@ COUNT_SLOTS = f"""
     FROM unnest(CAST(:users AS integer[])) AS u (id) LEFT JOIN (
         SELECT l.user_id, l.slot, CAST(count(*) AS integer) AS plays,
             CAST(sum(CAST(t.duration_ms AS bigint)) AS bigint) AS listen_time_ms
-        FROM (SELECT h.user_id, h.track_id, {SLOT.format(instant="h.played_at")} AS slot FROM {LISTENS}) l
+        FROM (SELECT h.user_id, h.track_id, {slot_of("h.played_at")} AS slot FROM {LISTENS}) l
         JOIN "Tracks" t ON t.id = l.track_id GROUP BY l.user_id, l.slot
     ) s ON s.user_id = u.id GROUP BY u.id
 """

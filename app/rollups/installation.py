@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from app.rollups.indexes import build_first_index, create_extension, drop_extension, drop_indexes
-from app.rollups.triggers import CHANNEL, PREFIX, TRIGGERS, WATCHED, functions, triggers
+from app.rollups.triggers import ARE_ON, CHANNEL, PREFIX, WATCHED, functions, triggers
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -88,15 +88,7 @@ def announce_all(connection: Connection) -> None:
 
 def is_complete(connection: Connection) -> bool:
     """Whether the schema is there, and every trigger, switched on."""
-    return bool(
-        connection.scalar(
-            text(
-                "SELECT to_regclass('insights.state') IS NOT NULL AND count(*) = :triggers FROM pg_trigger"
-                " WHERE tgname LIKE :name AND tgenabled = 'A' AND NOT tgisinternal"
-            ),
-            {"triggers": TRIGGERS, "name": PREFIX.replace("_", r"\_") + "%"},
-        )
-    )
+    return bool(connection.scalar(text(f"SELECT to_regclass('insights.state') IS NOT NULL AND {ARE_ON}")))
 
 
 def _lock_platform(connection: Connection, mode: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.changes import SLOT, catalogue_changes, listener_id
+from app.rollups.changes import catalogue_changes, listener_id, slot_of
 from app.rollups.counting import TUNING, counted, listens_in
 from app.rollups.spans import Span
 from app.slots import number_of_slot, start_of_slot
@@ -36,7 +36,7 @@ def due_slots(connection: Connection, now: datetime) -> list[int]:
     return [slot for slot in _kept(now) if slot > first and slot not in built]
 
 
-FIRST_SLOT = f"""SELECT {SLOT.format(instant="played_at")} FROM "History" ORDER BY played_at LIMIT 1"""
+FIRST_SLOT = f"""SELECT {slot_of("played_at")} FROM "History" ORDER BY played_at LIMIT 1"""
 
 
 def _kept(now: datetime) -> list[int]:
@@ -79,9 +79,9 @@ FORGETS = "SET LOCAL songswap_insights.forgets_prefix_sums = 'on'"
 # A listen that went and came back, or the other way round, changes nothing.
 FORGET_LATER_THAN_LISTENS = f"""
     DELETE FROM insights.prefixes WHERE slot > (
-        SELECT min({SLOT.format(instant="played_at")}) FROM (
+        SELECT min({slot_of("played_at")}) FROM (
             SELECT played_at FROM insights.listen_changes
-            WHERE {SLOT.format(instant="played_at")} < (SELECT max(slot) FROM insights.prefixes)
+            WHERE {slot_of("played_at")} < (SELECT max(slot) FROM insights.prefixes)
             GROUP BY user_id, played_at, track_id HAVING sum(change) <> 0
         ) net_changes
     )
@@ -115,7 +115,7 @@ GONE_LISTENERS = f"""
 FORGET_LATER_THAN_CHANGED_TRACKS = f"""
     WITH {", ".join(catalogue_changes(with_tracks=True))}
     DELETE FROM insights.prefixes WHERE NOT (SELECT firsts_built FROM insights.state) OR slot > (
-        SELECT min({SLOT.format(instant="f.played_at")}) FROM changed_tracks c
+        SELECT min({slot_of("f.played_at")}) FROM changed_tracks c
         JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = c.track_id
     )
 """

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.rollups.heavy_users import IS_UNCHANGED
 from app.rollups.spans import Span
-from app.rollups.triggers import PREFIX, TRIGGERS
+from app.rollups.triggers import ARE_ON
 from app.slots import start_of_slot
 from app.timezones import DAY
 
@@ -24,11 +24,9 @@ IS_CURRENT = text("""
             AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     )
 """)
-STATE = text("""
+STATE = text(f"""
     SELECT trusted, reason, slots_built, firsts_built,
-        (
-            SELECT count(*) FROM pg_trigger WHERE tgname LIKE :triggers AND tgenabled = 'A' AND NOT tgisinternal
-        ) AS triggers,
+        {ARE_ON} AS watched,
         EXISTS (SELECT FROM insights.truncations) AS truncated,
         EXISTS (SELECT FROM insights.listen_changes) AS listens_changed,
         EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
@@ -37,7 +35,7 @@ STATE = text("""
         (SELECT min(slot) FROM insights.slots) AS first_slot,
         (SELECT array_agg(slot) FROM insights.prefixes) AS prefixes
     FROM insights.state
-""").bindparams(triggers=PREFIX.replace("_", r"\_") + "%")
+""")
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def read(session: Session) -> Rollups | None:
     distrust = None
     if not state.trusted:
         distrust = state.reason
-    elif state.triggers != TRIGGERS:
+    elif not state.watched:
         distrust = "a trigger is missing or switched off"
     elif state.truncated:
         distrust = "a table was truncated"

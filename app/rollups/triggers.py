@@ -103,7 +103,11 @@ WATCHED = {
     "ArtistFollowers": EVERYONE,
     "Users": EVERYONE,
 }
-TRIGGERS = 4 * len(WATCHED)
+# Whether all triggers are there, and switched on.
+ARE_ON = f"""(
+    SELECT count(*) = {4 * len(WATCHED)} FROM pg_trigger
+    WHERE starts_with(tgname, '{PREFIX}') AND tgenabled = 'A' AND NOT tgisinternal
+)"""
 # Nothing is counted by the other tables: they may be emptied and filled again.
 TRUNCATED = f"""
     IF TG_TABLE_NAME IN ('History', 'Tracks', 'ArtistTracks', 'ArtistGenres') THEN

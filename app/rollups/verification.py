@@ -9,12 +9,12 @@ from app.models.rollups import Kind
 from app.rollups.building import describe
 from app.rollups.changes import (
     RANKED_BEFORE,
-    SLOT,
     during,
     first_changes,
     listener_id,
     ranking_changes,
     slot_changes,
+    slot_of,
 )
 from app.rollups.counting import counted
 from app.rollups.folding import ALL_TIME, CATALOGUE_LOGS
@@ -167,7 +167,7 @@ COMPARE_SIZES = f"""
 
 COMPARE_SLOTS = f"""
     WITH live AS (
-        SELECT {SLOT.format(instant="h.played_at")} AS slot, count(*) AS plays,
+        SELECT {slot_of("h.played_at")} AS slot, count(*) AS plays,
             sum(CAST(t.duration_ms AS bigint)) AS ms
         FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
     ), kept AS (
@@ -202,7 +202,7 @@ COMPARE_HEAVY_USERS = f"""
     WITH {counted(COUNTED_LISTENS, "user_id")}, live AS (
         SELECT user_id, kind, id, plays, listen_time_ms AS ms FROM counted
         UNION ALL
-        SELECT h.user_id, {SLOTS:d}, CAST({SLOT.format(instant="h.played_at")} AS text), count(*),
+        SELECT h.user_id, {SLOTS:d}, CAST({slot_of("h.played_at")} AS text), count(*),
             sum(CAST(t.duration_ms AS bigint))
         FROM (SELECT h.user_id, h.played_at, h.track_id FROM {COUNTED_LISTENS}) h JOIN "Tracks" t ON t.id = h.track_id
         GROUP BY 1, 2, 3

@@ -1,13 +1,11 @@
 """SQL expressions that the measures share."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal, literal_column, select, true
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
-from sqlalchemy.types import TypeEngine
 
 from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 
@@ -45,11 +43,10 @@ def looked_up(key: SQLColumnExpression[Any], value: Any, *, one_by_one: bool) ->
     return select(table).where(key == value).offset(0).lateral(), true()
 
 
-def element(values: Sequence[Any], type_: TypeEngine[Any], index: Any) -> ColumnElement[Any]:
-    """The value at an index, from 1, of values that are sent along."""
+def element(array: ColumnElement[Any], index: Any) -> ColumnElement[Any]:
+    """The value at an index, from 1, of an array that is sent along."""
     # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
-    values_array: Any = Grouping(literal(list(values), ARRAY(type_)))
-    chosen: ColumnElement[Any] = values_array[index]
+    chosen: ColumnElement[Any] = Grouping[Any](array)[index]
     return chosen
 
 
@@ -64,6 +61,5 @@ def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[
 
     The first offset has no start.
     """
-    # In parentheses: the index would be taken for a part of the type that psycopg2's parameters are cast to.
-    offset: Any = Grouping(offsets)[func.width_bucket(instant, starts) + 1]
+    offset = element(offsets, func.width_bucket(instant, starts) + 1)
     return cast(shown(instant) + offset, TIMESTAMP)

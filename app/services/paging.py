@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Row, Select, select, true
+from sqlalchemy import CTE, ColumnElement, Result, Row, Select, select, true
 from sqlalchemy.orm import Session
 
 from app.services.relations import number_of, side_by_side
@@ -17,6 +17,21 @@ class Paged(NamedTuple):
     whole: Row[Any]
 
 
+def beside(figures: Mapping[str, Select[Any]], page: CTE, order: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """Figures, queries of one row and one column, with each row of a page, which has the column `id`, in order.
+
+    They are there for a page beyond the end, too: the page is joined to them, not they to the page. `read` reads it.
+    """
+    whole = side_by_side(figures).cte("whole")
+    return select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order)
+
+
+def read(result: Result[Any]) -> Paged:
+    """What a query of `beside` found."""
+    found = result.all()
+    return Paged([row for row in found if row.id is not None], found[0])
+
+
 def paged(
     session: Session,
     relation: CTE,
@@ -28,15 +43,11 @@ def paged(
 ) -> Paged:
     """`limit` rows of a relation after the first `offset`; the relation has the column `id`, `order` its total order.
 
-    `extend` gives `plays` and `listen_time_ms` by `id` for the rows on the page. The figures, of which `rows` may be
-    one, are there for a page beyond the end, too: the page is joined to them, not they to the page.
+    `extend` gives `plays` and `listen_time_ms` by `id` for the rows on the page. `rows` may be one of the figures.
     """
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
-    counted = {"rows": number_of(relation), **(figures or {})}
-    whole = side_by_side(counted).cte("whole")
-    query = select(whole, page).join_from(whole, page, true(), isouter=True).order_by(*order(page))
+    query = beside({"rows": number_of(relation), **(figures or {})}, page, order(page))
     if extend is not None:
         more = extend(page)
         query = query.add_columns(more.c.plays, more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
-    found = execute(session, query).all()
-    return Paged([row for row in found if row.id is not None], found[0])
+    return read(execute(session, query))

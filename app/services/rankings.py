@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select, true
+from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,8 @@ from app.services import catalogue
 from app.services.catalogue import Artist, Track
 from app.services.listens import Listens
 from app.services.listing import Listing
-from app.services.relations import Relation, in_order, side_by_side
+from app.services.paging import beside, read
+from app.services.relations import Relation, in_order
 from app.services.sources import listens_of
 from app.services.statements import run
 from app.windows import Window
@@ -178,8 +179,7 @@ def _rank(
     `disjoint` is a relation that has each listen under one id alone: what the shares are parts of.
     """
     args = relation, disjoint, ranking.by
-    found = run(session, _page_query, listens, args=args, limit=ranking.limit, offset=ranking.offset).all()
-    rows = [row for row in found if row.id is not None]
+    rows, whole = read(run(session, _page_query, listens, args=args, limit=ranking.limit, offset=ranking.offset))
     previous: dict[Any, Previous] = {}
     if ranking.compare and rows:
         ids = [row.id for row in rows]
@@ -190,20 +190,18 @@ def _rank(
             rank=row.rank,
             count=row.plays,
             listen_time_ms=row.listen_time_ms,
-            share=_share(row, found[0].all_listens, ranking.by),
+            share=_share(row, whole.all_listens, ranking.by),
             previous=previous.get(row.id, Previous(None, None)) if ranking.compare else None,
         )
         for row in rows
-    }, found[0].rows
+    }, whole.rows
 
 
 def _page_query(listens: Listens, relation: Choice, disjoint: Choice, by: SortBy) -> Select[Any]:
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     page = relation(listens).page(by, limit, offset)
     figures = {"rows": relation(listens).number, "all_listens": listens.whole(by, disjoint(listens))}
-    whole = side_by_side(figures).cte("whole")
-    # The figures are there for a page beyond the end, too: the page is joined to them.
-    return select(whole, page).join_from(whole, page, true(), isouter=True).order_by(page.c.rank, in_order(page.c.id))
+    return beside(figures, page, (page.c.rank, in_order(page.c.id)))
 
 
 def _ranks_query(listens: Listens, relation: Choice, by: SortBy) -> Select[Any]:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
-from app.rollups.changes import SLOT as SLOT_OF
+from app.rollups.changes import slot_of
 from app.rollups.spans import Span
 from app.services.expressions import between, element, looked_up, total
 from app.services.listens import Listens
@@ -101,7 +101,7 @@ class SlottedListens(Listens, ABC):
         if len(steps) == 1:
             return slot + offsets[0]
         starts = literal([number_of_slot(naive(step.start)) for step in steps if step.start], ARRAY(Integer))
-        return slot + element(offsets, Integer(), func.width_bucket(self._by_slot.c.slot, starts) + 1)
+        return slot + element(literal(offsets, ARRAY(Integer)), func.width_bucket(self._by_slot.c.slot, starts) + 1)
 
     def _sums(self, *keys: ColumnElement[Any]) -> CTE:
         """The listens grouped by the labelled keys."""
@@ -133,7 +133,7 @@ class SlottedListens(Listens, ABC):
         return (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
 
     def _live(self, span: Span) -> Select[Any]:
-        slot: ColumnElement[int] = literal_column(SLOT_OF.format(instant='"History".played_at'), Integer)
+        slot: ColumnElement[int] = literal_column(slot_of('"History".played_at'), Integer)
         tracks, is_same = looked_up(Track.id, History.track_id, one_by_one=self.one_by_one)
         duration = cast(tracks.c.duration_ms, BigInteger).label("listen_time_ms")
         columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]

@@ -12,10 +12,14 @@ from app.services.sources import listens_of
 from app.services.statements import run
 from app.windows import Window
 
-LISTENS, LISTEN_TIME, LISTENERS = map(methodcaller, ("count", "listen_time", "distinct_listeners"))
-TRACKS, ARTISTS, PRIMARY_ARTISTS, GENRES = map(
-    attrgetter, ("by_track.number", "by_artist.number", "by_primary_artist.number", "by_genre.number")
-)
+# Made once, as they are what statements are known by.
+LISTENS = methodcaller("count")
+LISTEN_TIME = methodcaller("listen_time")
+TRACKS = attrgetter("by_track.number")
+ARTISTS = attrgetter("by_artist.number")
+PRIMARY_ARTISTS = attrgetter("by_primary_artist.number")
+GENRES = attrgetter("by_genre.number")
+LISTENERS = methodcaller("distinct_listeners")
 
 
 def total_listens(session: Session, audience: Audience, window: Window) -> int:

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 
 import psycopg2
 
+from benchmarks.faults.servers import Proxy
 from benchmarks.faults.stage import PLAIN, ROLLED_UP, Stage, redis
 from benchmarks.faults.trials import FAULTS, Fault, Outcome, Watched, expect_upkeep, under_load
-from tests.faults import Proxy
 
 # Fresh for two seconds only, so that stale answers have their part.
 BRIEFLY = {"CACHE_DEFAULT_TIMEOUT": "2"}

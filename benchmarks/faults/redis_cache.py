@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from benchmarks.faults.servers import Proxy, Valkey, free_port
 from benchmarks.faults.stage import PLAIN, ROLLED_UP, Service, Stage, redis, until
 from benchmarks.faults.trials import RECOVERY, Outcome, Watched, expect_upkeep, fault, under_load
-from tests.faults import Proxy, Valkey, free_port
 
 ALWAYS_200 = "every answer a right 200; hits again after it"
 

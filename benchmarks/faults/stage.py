@@ -21,8 +21,8 @@ from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.base import Base
 from benchmarks.faults.load import Client, Question, known_paths
+from benchmarks.faults.servers import Proxy, Valkey, free_port, wait_until
 from config import NO_SETTINGS
-from tests.faults import Proxy, Valkey, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the trials"

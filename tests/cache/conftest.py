@@ -16,9 +16,9 @@ from app import create_app
 from app.cache.decorators import cached
 from app.routes.arguments import checked
 from app.schemas import parameters as takes
+from benchmarks.faults.servers import Valkey, wait_until
 from config import load_settings
 from tests.conftest import NOW, SECRET
-from tests.faults import Valkey, wait_until
 
 # Where a machine is so busy that it lets Valkey wait, a service rightly goes on without; tests of other things wait.
 PATIENT = {"redis.TIMEOUT": 10.0, "shared.TIMEOUT": 10.0, "shared.PATIENCE": 10.0, "breaker.FIRST_TRIAL": 10.0}

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from app.cache import breaker
 from app.cache.breaker import Breaker, CacheUnavailableError
-from tests.faults import wait_until
+from benchmarks.faults.servers import wait_until
 
 
 class Part:

@@ -9,10 +9,10 @@ from marshmallow import fields
 
 from app.cache import backends
 from app.schemas.parameters import Parameters
+from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
 from tests.cache.test_stale import AWAY
 from tests.conftest import SECRET
-from tests.faults import Valkey, wait_until
 
 OF_1 = ["/probe/list/1", "/probe/list/1?limit=5", "/probe/today/1", "/probe/compare/1/2", "/probe/compare/2/1"]
 OF_OTHERS = ["/probe/list/2", "/probe/list/11", "/probe/compare/2/3", "/probe/everyone", "/probe/everyone?users=1,2"]

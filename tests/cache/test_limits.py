@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from app import counters
 from app.counters import LocalCounters
+from benchmarks.faults.servers import BlackHole, Proxy, Valkey, free_port, wait_until
 from tests.cache.conftest import Service
 from tests.conftest import SECRET
-from tests.faults import BlackHole, Proxy, Valkey, free_port, wait_until
 from tests.test_access import KEYS, bearer, pairs
 from tests.test_errors import check_problem
 

@@ -11,8 +11,8 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from app.cache import answers
+from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
-from tests.faults import Valkey, wait_until
 
 
 def ask_together(services: list[Service], times: int, path: str = "/probe/list/1") -> list[tuple[int, str]]:

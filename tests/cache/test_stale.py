@@ -11,9 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
 from app.schemas import parameters as takes
+from benchmarks.faults.servers import wait_until
 from tests.cache.conftest import Service
 from tests.cache.test_single_flight import Elsewhere
-from tests.faults import wait_until
 
 AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
 

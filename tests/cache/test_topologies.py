@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.cache.redis import connect
+from benchmarks.faults.servers import Proxy, Valkey, free_port, make_certificate, wait_until
 from tests.cache.conftest import Service
-from tests.faults import Proxy, Valkey, free_port, make_certificate, wait_until
 
 MakeService = Callable[..., Service]
 

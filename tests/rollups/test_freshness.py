@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from benchmarks.faults.servers import Valkey, wait_until
 from tests.factories import Platform
-from tests.faults import Valkey, wait_until
 from tests.rollups.conftest import install
 from tests.servers import Start, database, starting, url_of
 
