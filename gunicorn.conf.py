@@ -108,8 +108,14 @@ class logger_class(Logger):  # gunicorn looks for this name
 
 def _without_requests(record):
     """Keep out of the logs what a caller sent: a query string or a header may hold anything, a key too."""
-    if record.levelname == "DEBUG" and any(isinstance(value, Exception) for value in record.args or ()):
-        record.args = (type(sys.exc_info()[1]).__name__,)  # the text of these quotes the request
+    kind = type(sys.exc_info()[1]).__name__
+    # Gunicorn's own worker classes say these, where a flag names one.
+    if str(record.msg).startswith("Invalid request from ip="):
+        record.msg = f"Invalid request: {kind}"
+    elif str(record.msg).startswith("Error handling request"):
+        record.msg, record.args = "Error handling request", ()
+    elif record.levelname == "DEBUG" and any(isinstance(value, Exception) for value in record.args or ()):
+        record.args = (kind,)  # the text of these quotes the request
     return True
 
 

@@ -42,7 +42,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
     app = Flask(__name__)
     app.json = JSONProvider(app)
-    # A path with // is not there: to send a caller elsewhere would take the host that it named.
+    # A path with // in it is not there: to send a caller elsewhere would take the host that it named.
     app.url_map.merge_slashes = False
     app.config.from_mapping(settings, **COMPRESSION, CLOCK=now)
     backends.init_app(app)

@@ -2,11 +2,14 @@
 
 import os
 from http import HTTPStatus
+from ssl import SSLError
 
 import orjson
+import structlog
 from gunicorn.http.errors import (
     ConfigurationProblem,
     ExpectationFailed,
+    ForbiddenProxyRequest,
     InvalidResponseHeader,
     InvalidResponseHeaderName,
     LimitRequestHeaders,
@@ -15,11 +18,14 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
+log = structlog.get_logger(__name__)
+
 # What gunicorn's parser raises, by the status that it is answered with where that is no 400.
 STATUSES: dict[type[Exception], HTTPStatus] = {
+    ForbiddenProxyRequest: HTTPStatus.FORBIDDEN,
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
-    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
     # Of the same family, and not the client's fault.
     ConfigurationProblem: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -29,24 +35,36 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 
 DETAILS = {
     HTTPStatus.BAD_REQUEST: "This is no HTTP request that can be read",
-    HTTPStatus.REQUEST_URI_TOO_LONG: "The request line must be no longer than 8190 bytes",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The request line may have up to 8190 bytes",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too many or too long",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The server ran into an error of its own",
 }
 
 
 def refusal(error: Exception) -> bytes:
-    """All of the answer to what ended with an error before the application, or the server, had an answer."""
-    otherwise = HTTPStatus.BAD_REQUEST if isinstance(error, ParseException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    status = STATUSES.get(type(error), otherwise)
-    detail = DETAILS.get(status, status.phrase)
+    """All of the answer to what ended with an error before there was another one; it is logged under the answer's id.
+
+    What a caller sent stands neither in the answer nor in the log.
+    """
+    is_callers = isinstance(error, ParseException | SSLError)
+    status = STATUSES.get(type(error), HTTPStatus.BAD_REQUEST if is_callers else HTTPStatus.INTERNAL_SERVER_ERROR)
     request_id = os.urandom(16).hex()
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("unexpected_error", exc_info=error, request_id=request_id)
+    else:
+        log.warning("request_refused", status=status, error=type(error).__name__, request_id=request_id)
+    return _answer(status, request_id)
+
+
+def _answer(status: HTTPStatus, request_id: str) -> bytes:
+    detail = DETAILS.get(status, status.phrase)
     body = orjson.dumps(
         {
             "type": "about:blank",
             "title": status.phrase,
             "status": status,
             "detail": detail,
+            "instance": "",  # the address that was asked for, which may be none
             "error": detail,
             "request_id": request_id,
         }

@@ -193,11 +193,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().enqueue_req(conn)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Refuse what is no request. What a caller sent stands in no line."""
-        if isinstance(exc, ParseException):
-            self.log.warning("Invalid request: %s", type(exc).__name__)
-        else:
-            self.log.exception("Error handling request")
+        """Refuse what is no request, or what the server has failed over."""
         with suppress(OSError):
             write_nonblock(client, refusal(exc))
 
@@ -275,7 +271,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         """Whether the connection can be used for another request: not where a body that nobody read keeps coming."""
         with _hurried(conn):
-            return bool(keepalive and conn.parser.finish_body(max_bytes=LONGEST_BODY))
+            try:
+                return bool(keepalive and conn.parser.finish_body(max_bytes=LONGEST_BODY))
+            except ParseException:  # of the body: the request has its answer
+                return False
 
     def _free_descriptor(self) -> None:
         """Close a connection that is waited for: one whose request is not whole, or else one that is kept."""

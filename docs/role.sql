@@ -58,5 +58,8 @@ BEGIN
         AND has_any_column_privilege('songswap_insights', '"SpotifyTokens"', 'SELECT') THEN
         RAISE EXCEPTION 'songswap_insights can read "SpotifyTokens", by way of PUBLIC or of another role';
     END IF;
+    IF has_column_privilege('songswap_insights', '"Users"', 'email', 'SELECT') THEN
+        RAISE EXCEPTION 'songswap_insights can read "Users".email, by way of PUBLIC or of another role';
+    END IF;
 END
 $$;

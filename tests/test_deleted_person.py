@@ -64,7 +64,7 @@ def all_paths(server: Gunicorn) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def answers(server: Gunicorn, paths: list[str], times: int = WORKERS) -> dict[str, Answer]:
+def answers(server: Gunicorn, paths: list[str], times: int = WORKERS + 1) -> dict[str, Answer]:
     """What each path gives. Asked several times, most likely each worker has it and knows it by heart."""
     found = {}
     for path in paths:

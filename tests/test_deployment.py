@@ -91,7 +91,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             port = free.getsockname()[1]
         home = tmp_path / f"home{len(servers)}"
         home.mkdir()
-        # Nothing of the surroundings: neither this shell's settings nor those of a `.env`.
+        # Nothing of the surroundings: neither this shell's settings nor, but for WEB_CONCURRENCY, those of a `.env`.
         environ = NO_SETTINGS | {"ALLOW_ANONYMOUS": "true"}
         environ |= {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "FLASK_RUN_PORT": "1"}
         environ |= {"SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing", **settings}

@@ -164,8 +164,19 @@ def test_a_parameter_given_twice_is_wrong(query: str, client: FlaskClient) -> No
     assert wrong(client.get(f"{path}?{query}")) == [name]
 
 
-def test_what_goes_with_a_parameter_given_twice_is_not_wrong_too(client: FlaskClient) -> None:
-    assert wrong(client.get(f"{LIST}?range=today&range=today&compare=previous")) == ["range"]
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("range=today&range=today&compare=previous", ["range"]),
+        ("range=&range=today&compare=previous", ["range"]),
+        ("to=2020-01-01&to=2021-01-01&from=2020-06-01", ["to"]),
+        ("range=today&range=today&limit=0&tz=nowhere", ["range", "limit", "tz"]),
+    ],
+)
+def test_what_goes_with_a_parameter_given_twice_is_not_wrong_too(
+    query: str, names: list[str], client: FlaskClient
+) -> None:
+    assert wrong(client.get(f"{LIST}?{query}")) == names
 
 
 @pytest.mark.parametrize("given", ["2", "on", "off", "t", "y", "none", " true", "tru\0e", "1" * 6000, "\uff59es"])

@@ -226,10 +226,12 @@ def test_the_tables_of_the_rollups_are_vacuumed_under_the_role(role: Engine) -> 
 
 
 @pytest.mark.usefixtures("role_url")
-@pytest.mark.parametrize("grant", ["SELECT", "SELECT (refresh_token)"])
-def test_the_script_refuses_a_database_whose_tokens_everybody_may_read(owner: Engine, grant: str) -> None:
+@pytest.mark.parametrize(
+    "grant", ['SELECT ON "SpotifyTokens"', 'SELECT (refresh_token) ON "SpotifyTokens"', 'SELECT ON "Users"']
+)
+def test_the_script_refuses_a_database_whose_secrets_everybody_may_read(owner: Engine, grant: str) -> None:
     with owner.connect() as connection:
-        connection.execute(text(f'GRANT {grant} ON "SpotifyTokens" TO PUBLIC'))
+        connection.execute(text(f"GRANT {grant} TO PUBLIC"))
         with connection.connection.cursor() as cursor, pytest.raises(psycopg2.errors.RaiseException, match="can read"):
             cursor.execute(SCRIPT.replace("songswap_insights", ROLE))
 

@@ -365,6 +365,14 @@ def test_on_this_day_begins_where_1970_does_in_utc(client: FlaskClient, platform
     assert ids(client.get("/insights/on-this-day/1", query_string=query).json["years"], "year") == [1969]
 
 
+def test_the_least_that_a_feature_can_be_is_a_value(client: FlaskClient, platform: Platform) -> None:
+    platform.listens(platform.user(1), platform.track(features={"tempo": 5e-324, "loudness": -5e-324}), 2)
+    features = client.get("/insights/features/1").json["features"]
+
+    assert (features["tempo"]["max"], features["tempo"]["histogram"][0]) == (5e-324, 2)
+    assert (features["loudness"]["min"], features["loudness"]["histogram"][9]) == (-5e-324, 2)
+
+
 @pytest.mark.parametrize("value", [1e155, -1e308, float("inf"), float("-inf"), float("nan")])
 def test_a_feature_that_nothing_can_be_computed_of_is_none(
     value: float, client: FlaskClient, platform: Platform

@@ -177,10 +177,19 @@ def test_chunks_are_counted_where_they_come_at_once(connections: Connections) ->
     assert read(connections(chunked + b"5\r\n012"), end=b"never").startswith(b"HTTP/1.1 408")
 
 
-@pytest.mark.parametrize("body", [b"zz\r\nxx\r\n", b"-5\r\n", b"5\r\nhelloXX0\r\n\r\n"])
-def test_chunks_that_are_none_are_a_400(connections: Connections, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"zz\r\nxx\r\n", b"400"),
+        (b"-5\r\n", b"400"),
+        (b"5\r\nhelloXX0\r\n\r\n", b"400"),
+        (b"10001\r\n" + b"x" * 0x10001 + b"\r\nzz\r\n", b"413"),  # answered before the parser comes to it
+    ],
+)
+def test_chunks_that_are_none_are_a_400(connections: Connections, body: bytes, status: bytes) -> None:
     answer = read(connections(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body), end=b"never")
-    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.count(b"HTTP/1.1") == 1
     assert b"application/problem+json" in answer
 
 

@@ -166,6 +166,7 @@ def _is_plain(environ: dict[str, Any]) -> bool:
         and environ.get("CONTENT_LENGTH") in NO_BODY
         and "HTTP_TRANSFER_ENCODING" not in environ
         and "HTTP_ORIGIN" not in environ
+        and "%" not in environ["PATH_INFO"]  # which may have been written in a wrong way
     )
 
 

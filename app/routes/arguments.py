@@ -19,6 +19,9 @@ FIXED_DETAILS = {
     "other_user_id": "Invalid user_id parameter",
 }
 
+# Parameters that are checked together, too.
+TOGETHER = {"range", "from", "to", "compare"}
+
 # A percent sign that encodes nothing. WSGI hands over the path decoded, and such a sign as it is.
 WRONG_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -61,18 +64,21 @@ def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
             for name, value in path.items()
             if "%" in value
         }
+    twice = {name for name, values in request.args.lists() if len(values) > 1}
     for name, values in request.args.lists():
         if name not in names:
             errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(names)) or 'none'}"
-            continue
-        if len(values) > 1:
+        elif name in twice:
             errors[name] = f"{name} is given {len(values)} times: give it once"
-        if values[0]:
+        elif values[0]:
             given[name] = values[0]
     try:
         loaded: dict[str, Any] = schema.load(given | path)
     except ValidationError as error:
-        errors = {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()} | errors
+        found = {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
+        if not TOGETHER.isdisjoint(twice):  # how they go with each other is not known
+            found = {name: text for name, text in found.items() if name not in TOGETHER}
+        errors = found | errors
     if errors:
         # An id that is no parameter here is not wrong as such.
         fixed = {name: text for name, text in FIXED_DETAILS.items() if name == "limit" or name in names | path.keys()}

@@ -139,7 +139,7 @@ def _mean(featured: CTE, name: str) -> ColumnElement[float]:
 def _bins(featured: CTE, means: CTE, number: int, name: str) -> Select[Any]:
     low, high = RANGES[name]
     value, mean = featured.c[name], select(means.c[name]).scalar_subquery()
-    place = func.floor((value - literal(low, Float)) / literal(high - low, Float) * BINS)
+    place = func.floor(_unless_tiny(value - literal(low, Float)) / literal(high - low, Float) * BINS)
     bin_ = cast(func.least(func.greatest(place, 0), BINS - 1), Integer)
     return (
         select(
