@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 QUERY_CANCELED = "57014"
 SCHEMA_DIFFERS = {"42P01", "42703", "42501", "3F000"}  # undefined table, undefined column, no privilege, no schema
 
+# What a caller is told of a fault of the service's own.
+FAULT = "The server ran into an error of its own"
 
 # What may stand in a URI's path as it is (RFC 3986).
 IN_A_PATH = "/!$&'()*+,;=:@"
@@ -39,19 +41,23 @@ class BadParametersError(ValueError):
         self.errors = errors
 
 
-def problem(status: int, detail: str, **members: Any) -> Response:
-    """A problem document of the given status; `members` are added to the standard ones."""
-    document = {
+def document(status: int, detail: str, instance: str, request_id: str | None) -> dict[str, Any]:
+    """The members that every problem has."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": quote(request.path, safe=IN_A_PATH),
+        "instance": instance,
         "error": detail,
-        "request_id": g.get("request_id"),
-        **members,
+        "request_id": request_id,
     }
-    body = current_app.json.dumps(document)
+
+
+def problem(status: int, detail: str, **members: Any) -> Response:
+    """A problem document of the given status; `members` are added to the standard ones."""
+    standard = document(status, detail, quote(request.path, safe=IN_A_PATH), g.get("request_id"))
+    body = current_app.json.dumps(standard | members)
     return Response(body, status, {"Cache-Control": "no-store"}, mimetype="application/problem+json")
 
 
@@ -108,7 +114,7 @@ def _cache_error(_error: CacheUnavailableError) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
-    return problem(500, "The server ran into an error of its own")
+    return problem(500, FAULT)
 
 
 def init_app(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """The answer to what is no request that the application could be given: a problem, as all errors are."""
 
-import os
 from http import HTTPStatus
 from ssl import SSLError
 
@@ -17,6 +16,10 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
+
+from app.errors import FAULT, document
+from app.logs import new_request_id
+from app.sizes import TOO_LONG
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +38,9 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 
 DETAILS = {
     HTTPStatus.BAD_REQUEST: "This is no HTTP request that can be read",
-    HTTPStatus.REQUEST_URI_TOO_LONG: "The request line may have up to 8190 bytes",
+    HTTPStatus.REQUEST_URI_TOO_LONG: TOO_LONG,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too many or too long",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "The server ran into an error of its own",
+    HTTPStatus.INTERNAL_SERVER_ERROR: FAULT,
 }
 
 
@@ -48,7 +51,7 @@ def refusal(error: Exception) -> bytes:
     """
     is_callers = isinstance(error, ParseException | SSLError)
     status = STATUSES.get(type(error), HTTPStatus.BAD_REQUEST if is_callers else HTTPStatus.INTERNAL_SERVER_ERROR)
-    request_id = os.urandom(16).hex()
+    request_id = new_request_id()
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("unexpected_error", exc_info=error, request_id=request_id)
     else:
@@ -57,18 +60,8 @@ def refusal(error: Exception) -> bytes:
 
 
 def _answer(status: HTTPStatus, request_id: str) -> bytes:
-    detail = DETAILS.get(status, status.phrase)
-    body = orjson.dumps(
-        {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status,
-            "detail": detail,
-            "instance": "",  # the address that was asked for, which may be none
-            "error": detail,
-            "request_id": request_id,
-        }
-    )
+    # The address that was asked for may be none.
+    body = orjson.dumps(document(status, DETAILS.get(status, status.phrase), "", request_id))
     headers = {
         "Content-Type": "application/problem+json",
         "Content-Length": len(body),

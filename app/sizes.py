@@ -6,6 +6,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 # Bytes of a body, and of a request line without its line end. Gunicorn's limit_request_line is the same.
 MOST_BODY, MOST_LINE = 64 * 1024, 8190
+TOO_LONG = f"The request line may have up to {MOST_LINE} bytes"
 
 
 def check() -> None:
@@ -16,7 +17,7 @@ def check() -> None:
     """
     line = f"{request.method} {request.environ.get('RAW_URI', request.full_path)} HTTP/1.1"
     if len(line) > MOST_LINE:
-        abort(414, f"The request line may have up to {MOST_LINE} bytes")
+        abort(414, TOO_LONG)
     length = request.content_length or 0
     if "Transfer-Encoding" in request.headers:
         try:

@@ -163,13 +163,14 @@ def _room(results: Results) -> Iterator[Row]:
         disk / DISK,
     )
     memory = results["memory"]
-    growth = max(memory["growth"] or 0, 0)
-    most = memory["most"] + growth
+    most = memory["most"] + max(memory["growth"] or 0, 0)
+    measured = f"{most:.0f} MB: {memory['most']:.0f} MB at most over {memory['keys'][-1]:,} keys"
+    if memory["growth"] is not None:
+        measured += f", and {memory['growth']:.1f} MB that a million more would add at the pace of the last half"
     yield Row(
         "memory of a gunicorn worker",
         f"bounded, ≤ {MEGABYTES} MB",
-        f"{most:.0f} MB: {memory['most']:.0f} MB at most over {memory['keys'][-1]:,} keys, and {growth:.1f} MB that a "
-        "million more would add at the pace of the last half",
+        measured,
         most / MEGABYTES,
     )
 

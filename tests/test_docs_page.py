@@ -150,7 +150,6 @@ def serve(database_url: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
             "HOME": str(tmp_path),
             "SQLALCHEMY_DATABASE_URI": database_url,
         }
-        environ |= dict.fromkeys(("CACHE_TYPE", "API_KEYS", "DOCS_PUBLIC", "LOG_LEVEL"), "")
         with (tmp_path / "log").open("wb") as log:
             servers.append(
                 subprocess.Popen(

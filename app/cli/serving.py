@@ -104,8 +104,8 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
             os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
             _serve_reloading(app, port)
         else:
-            # Made before them, for a signal may come any time.
-            stack.callback((ended := threading.Event()).set)
+            ended = threading.Event()
+            stack.callback(ended.set)  # before there is anything to end, for a signal may come any time
             upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()

@@ -40,7 +40,8 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
             return {"items": playback.items, "next": None}
         (user_id,) = audience.user_ids or ()
         before = format_instant(playback.next)
-        return {"items": playback.items, "next": url_for(".history", user_id=user_id, before=before, limit=limit)}
+        url = url_for(str(request.endpoint), user_id=user_id, before=before, limit=limit)
+        return {"items": playback.items, "next": url}
 
     return presented
 

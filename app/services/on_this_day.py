@@ -44,8 +44,10 @@ def on_this_day(session: Session, audience: Audience, window: Window, today: Tod
     """The same month and day of earlier years; 29 February meets leap years alone."""
     listens = Listens(audience, window)
     first = execute(session, listens.first()).scalar()
+    if first is None:
+        return OnThisDay(today.date, window.tz.key, [])
     spans = {}
-    for year in range(local_date(aware(first), window.tz).year if first else today.date.year, today.date.year):
+    for year in range(local_date(aware(first), window.tz).year, today.date.year):
         with suppress(ValueError):  # 29 February
             day = today.date.replace(year=year)
             spans[year] = (first_instant(day, window.tz), first_instant(day + DAY, window.tz))
