@@ -69,9 +69,8 @@ def _bad_window(error: WindowError) -> Response:
     return _bad_parameters(BadParametersError([BadParameter(error.parameter, error.detail)]))
 
 
-def _http_error(error: HTTPException) -> Response | HTTPException:
-    if error.code is None or error.code < 400:  # a redirect is no error
-        return error
+def _http_error(error: HTTPException) -> Response:
+    assert error.code is not None  # Flask keeps those without a code, and redirects, to itself
     response = problem(error.code, error.description or HTTPStatus(error.code).phrase)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
