@@ -20,6 +20,7 @@ from app.models.base import Base
 from benchmarks.faults.servers import Valkey
 from config import load_settings
 from tests.factories import Platform
+from tests.oracle.checks import Substance
 
 # What a shell runs in the background ignores Ctrl-C, and so does what that starts. The suite ends servers by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,6 +137,14 @@ def statements(connection: Connection) -> Iterator[list[str]]:
     event.listen(connection, "before_cursor_execute", note)
     yield seen
     event.remove(connection, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def substance() -> Iterator[Substance]:
+    """What counts a property's examples, and fails it at its end where too few are about something."""
+    tally = Substance()
+    yield tally
+    tally.check()
 
 
 @pytest.fixture

@@ -1,18 +1,29 @@
-"""Hypothesis strategies: small, awkward histories, and the questions that the API is asked about them."""
+"""Small, awkward histories, and the questions that the API is asked about them, made by a `random.Random`.
 
+A seed makes a whole example. Built of hypothesis's strategies, every other example was a variation of the one before.
+"""
+
+from calendar import isleap
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from itertools import permutations, product
+from random import Random
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
-from hypothesis import strategies as st
-
-from app.timezones import WindowError, timezone, to_local
-from app.windows import Window, first_instant, format_instant, local_date
 from tests.conftest import NOW
 from tests.oracle import FEATURES, Asked, Track, World
-
-MICROSECOND = timedelta(microseconds=1)
-MINUTE = timedelta(minutes=1)
-DAY = timedelta(days=1)
+from tests.oracle.calendar import (
+    DAY,
+    MICROSECOND,
+    MINUTE,
+    Window,
+    first_instant,
+    instant_text,
+    local_date,
+    meant,
+    zone,
+)
 
 ZONES = (
     "UTC",
@@ -26,6 +37,8 @@ ZONES = (
     "US/Eastern",  # a legacy name
 )
 
+T = TypeVar("T")
+
 # Days around "now" (Monday, 23 November 2026) at whose first instants named ranges begin or end.
 _DAYS = [
     NOW.date() + n * DAY for n in (0, 1, -1, -2, -6, -7, -8)  # today and days, this and last week
@@ -33,7 +46,7 @@ _DAYS = [
     date(2026, 11, 1), date(2026, 12, 1), date(2026, 10, 1), date(2026, 7, 1), date(2026, 1, 1), date(2025, 12, 31),
     date(2025, 1, 1), date(2024, 2, 29), date(2025, 11, 23), date(2020, 11, 23), date(1970, 1, 2), date(2100, 12, 31),
 ]  # fmt: skip
-MIDNIGHTS = list(dict.fromkeys(first_instant(day, timezone(zone)) for day in _DAYS for zone in ZONES))
+MIDNIGHTS = list(dict.fromkeys(first_instant(day, zone(name)) for day in _DAYS for name in ZONES))
 CLOCK_CHANGES = [
     datetime(2026, 3, 29, 1, tzinfo=UTC),  # Paris, 02:00 to 03:00
     datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # Paris, the first 02:30
@@ -60,20 +73,29 @@ RANGES = (
     "last_quarter", "this_half_year", "last_half_year", "this_year", "last_year", "1d", "7d", "30d", "3660d",
 )  # fmt: skip
 
+USERS = (1, 2, 3, 10, 2_147_483_647)
+UNKNOWN = 77
+USERNAMES = ("listener", "é" * 20, "")
+SIZES = ((64, 64), (300, 64), (64, 300), (300, 300))
+
+# Where the listens of a run begin, counted from an instant, and how far apart they are.
+OFFSETS = (timedelta(0), timedelta(0), MICROSECOND, timedelta(milliseconds=1), 30 * MINUTE, DAY)
+STEPS = (DAY, DAY, DAY, 20 * MINUTE, 30 * MINUTE, 30 * MINUTE + MICROSECOND, 365 * DAY)
+
 # 0, 1, edges of bins, and what lies beyond either end.
-_UNIT = st.sampled_from((0.5, 0.0, 1.0, 0.1, 0.3, 0.7, 0.9999999, 1.5, -0.5)) | st.floats(0, 1)
-_VALUES = {
-    "loudness": st.sampled_from((-10.0, -60.0, 0.0, -54.0, -80.0, 3.5)) | st.floats(-60, 0),
-    "tempo": st.sampled_from((120.0, 0.0, 250.0, 25.0, 75.0, 300.0)) | st.floats(0, 250),
-    "key": st.integers(-1, 11),
-    "mode": st.integers(0, 1),
-    "time_signature": st.just(4),
+UNIT = (0.5, 0.0, 1.0, 0.1, 0.3, 0.7, 0.9999999, 1.5, -0.5)
+VALUES: dict[str, Sequence[float]] = {
+    **dict.fromkeys(FEATURES, UNIT),
+    "loudness": (-10.0, -60.0, 0.0, -54.0, -80.0, 3.5),
+    "tempo": (120.0, 0.0, 250.0, 25.0, 75.0, 300.0),
+    "key": range(-1, 12),
+    "mode": (0, 1),
+    "time_signature": (4,),
 }
-FEATURE_ROWS = st.fixed_dictionaries({name: _VALUES.get(name, _UNIT) for name in (*FEATURES, *_VALUES)})
 
 
 class Listened(NamedTuple):
-    """A history, and a window to ask about."""
+    """A history, and a window to ask about with the parameters that ask for it."""
 
     world: World
     window: Window
@@ -83,153 +105,182 @@ class Listened(NamedTuple):
         """The question for the oracle."""
         return Asked(self.world, users, self.window, NOW)
 
-
-SIZES = st.lists(st.sampled_from(((64, 64), (300, 64), (64, 300), (300, 300))), unique=True, max_size=3)
-USERS = st.lists(st.sampled_from((1, 2, 3, 10, 2_147_483_647)), unique=True, min_size=1, max_size=4)
-USERNAMES = st.sampled_from(("listener", "é" * 20, ""))
-CREDITS = st.dictionaries(st.integers(0, 4), st.booleans(), max_size=3)
-ARTIST_ROWS = st.dictionaries(
-    st.sampled_from(IDS),
-    st.tuples(st.sampled_from(NAMES), st.sets(st.sampled_from(GENRES), max_size=3), SIZES),
-    min_size=1,
-    max_size=5,
-)
-TRACK_ROWS = st.dictionaries(
-    st.sampled_from(IDS),
-    st.tuples(st.sampled_from(NAMES), st.sampled_from(DURATIONS), CREDITS, SIZES, st.booleans()),
-    min_size=2,
-    max_size=6,
-)
-# Runs of listens: who, what, and from where they go on in which steps.
-RUNS = st.lists(
-    st.tuples(
-        st.integers(0, 3),
-        st.integers(0, 5),
-        st.integers(0, 3),
-        st.sampled_from((timedelta(0), -MICROSECOND, 30 * MINUTE, timedelta(milliseconds=1), -3 * DAY)),
-        st.sampled_from((20 * MINUTE, DAY, 30 * MINUTE, 30 * MINUTE + MICROSECOND, 365 * DAY)),
-        st.integers(1, 3),
-    ),
-    min_size=4,
-    max_size=12,
-)
+    @property
+    def listeners(self) -> list[int]:
+        """The users with listens in the window, ascending."""
+        return sorted({listen.user_id for listen in self.asked(None).listens})
 
 
-@st.composite
-def worlds(draw: st.DrawFn, near: list[datetime], *, everything: bool = False) -> World:
-    """A small platform, with listens around the given instants and some others.
+def listened(rng: Random, *, everything: bool = False) -> Listened:
+    """A window, and a history with listens in it, around its ends and elsewhere.
 
     With `everything` also the tables that only single insights read.
     """
-    world = World(users={user_id: draw(USERNAMES) for user_id in draw(USERS)})
-    for artist, (name, genres, sizes) in draw(ARTIST_ROWS).items():
-        world.artists[artist] = name
-        world.genres |= {(artist, genre) for genre in genres}
-        world.artist_images |= _images(artist, sizes)
+    window, query = any_window(rng)
+    return Listened(_world(rng, window, everything=everything), window, query)
+
+
+# A platform
+
+
+def _world(rng: Random, window: Window, *, everything: bool) -> World:
+    """Few users, tracks and artists, so that users share tracks and ties are frequent."""
+    world = World(users={user_id: rng.choice(USERNAMES) for user_id in rng.sample(USERS, rng.randint(3, 4))})
+    for artist in rng.sample(IDS, rng.randint(4, 5)):
+        world.artists[artist] = rng.choice(NAMES)
+        world.genres |= {(artist, genre) for genre in rng.sample(GENRES, rng.choice((0, 1, 2, 2, 3)))}
+        world.artist_images |= _images(rng, artist)
     artists = list(world.artists)
-    for track, (name, duration, credits, sizes, has_preview) in draw(TRACK_ROWS).items():
-        world.tracks[track] = Track(name, duration)
-        world.credits |= {(track, artists[place % len(artists)]): primary for place, primary in credits.items()}
-        world.track_images |= _images(track, sizes)
-        if has_preview:
+    for track in rng.sample(IDS, rng.randint(4, 6)):
+        world.tracks[track] = Track(rng.choice(NAMES), rng.choice(DURATIONS))
+        for artist in rng.sample(artists, rng.choice((1, 1, 1, 1, 1, 2, 2, 2, 3, 0))):
+            world.credits[track, artist] = rng.random() < 0.9
+        world.track_images |= _images(rng, track)
+        if rng.random() < 0.5:
             world.previews[track] = f"https://previews.example/{len(world.previews)}"
-    anchors = near + draw(st.lists(st.sampled_from(ANCHORS), min_size=1, max_size=2))
-    world.history = _history(world, anchors, draw(RUNS))
+    world.history = _history(rng, world, window)
     if everything:
-        world.features = draw(st.dictionaries(st.sampled_from(list(world.tracks)), FEATURE_ROWS))
-        world.track_popularity = draw(_records(list(world.tracks)))
-        world.artist_popularity = draw(_records(artists))
-        world.followers = draw(_records(artists))
+        tracks = list(world.tracks)
+        featured = rng.sample(tracks, rng.randint(len(tracks) // 2, len(tracks)))
+        world.features = {track: _features(rng) for track in featured}
+        world.track_popularity = _records(rng, tracks)
+        world.artist_popularity = _records(rng, artists)
+        world.followers = _records(rng, artists)
     return world
 
 
-def _images(owner: str, sizes: list[tuple[int, int]]) -> dict[tuple[str, int, int], str]:
+def _images(rng: Random, owner: str) -> dict[tuple[str, int, int], str]:
     """Images, often of equal width. Their URLs sort otherwise than their sizes do."""
+    sizes = rng.sample(SIZES, rng.randint(0, 3))
     return {(owner, *size): f"https://images.example/{9 - place}" for place, size in enumerate(sizes)}
 
 
-def _history(
-    world: World, anchors: list[datetime], runs: list[tuple[int, int, int, timedelta, timedelta, int]]
-) -> dict[tuple[int, datetime], str]:
+def _features(rng: Random) -> dict[str, float]:
+    """A track's features: every other value is one of those that matter."""
+    row = {name: rng.choice(values) for name, values in VALUES.items()}
+    return row | {name: rng.uniform(*FEATURES[name]) for name in FEATURES if rng.random() < 0.5}
+
+
+def _records(rng: Random, ids: list[str]) -> dict[tuple[str, datetime], int]:
+    return {(rng.choice(ids), rng.choice(ANCHORS)): rng.randint(0, 100) for _ in range(rng.randint(0, 4))}
+
+
+def _history(rng: Random, world: World, window: Window) -> dict[tuple[int, datetime], str]:
     """Listens in runs around a few instants, so that there are ties, equal instants, and more than one a day.
 
-    The last of several users has no listens.
+    The last of the users has none. Outside the window one track alone is played: the others are discovered in
+    it.
     """
     users, tracks = list(world.users), list(world.tracks)
-    listeners = users[:-1] or users
+    listeners = users[:-1]
+    inside, outside = _inside(window), [*_outside(window), (rng.choice(ANCHORS), 1)]
     rows: dict[tuple[int, datetime], str] = {}
-    for user, track, anchor, offset, step, number in runs:
-        for place in range(number):
-            instant = anchors[anchor % len(anchors)] + offset + place * step
+    for run in range(rng.randint(6, 7) * len(listeners)):
+        instant, direction = rng.choice(outside if rng.random() < 0.15 else inside)
+        track, user = rng.choice(tracks), listeners[run % len(listeners)]
+        instant += rng.choice(OFFSETS) * direction
+        step = rng.choice(STEPS) * direction
+        for _ in range(rng.randint(1, 3)):
             if ENDS[0] <= instant <= ENDS[1]:
-                rows.setdefault((listeners[user % len(listeners)], instant), tracks[track % len(tracks)])
+                rows.setdefault((user, instant), track if window.holds(instant) else tracks[0])
+            instant += step
     return rows
 
 
-def _records(ids: list[str]) -> st.SearchStrategy[dict[tuple[str, datetime], int]]:
-    return st.dictionaries(st.tuples(st.sampled_from(ids), st.sampled_from(ANCHORS)), st.integers(0, 100), max_size=4)
+def _inside(window: Window) -> list[tuple[datetime, int]]:
+    """Instants in a window, each with 1 where the window goes on after it, -1 where it does before."""
+    anchors = [] if window.start is None else [(window.start, 1)]
+    if window.end is not None:
+        anchors.append((window.end - MICROSECOND, -1))
+    if window.holds(NOW):
+        anchors.append((NOW, -1))
+    return anchors
 
 
-def _texts(instant: datetime, zone: str) -> st.SearchStrategy[str]:
-    """Ways to write a bound: in UTC, at an offset, as a local time, as a day."""
-    local = to_local(instant, timezone(zone))
-    texts = [format_instant(instant), local.replace(tzinfo=None).isoformat(), local.date().isoformat()]
-    if local.isoformat()[-6:].count(":") == 1:
-        texts.append(local.isoformat())
-    return st.sampled_from(texts)
+def _outside(window: Window) -> list[tuple[datetime, int]]:
+    """The last instant before a window, the first after it, and the first of the window before."""
+    anchors = [] if window.start is None else [(window.start - MICROSECOND, -1)]
+    if window.end is not None:
+        anchors.append((window.end, 1))
+    if window.is_bounded:
+        anchors.append((window.previous().start or NOW, 1))
+    return anchors
 
 
-@st.composite
-def windows(draw: st.DrawFn) -> tuple[Window, dict[str, str]]:
+# Questions
+
+
+def any_window(rng: Random) -> tuple[Window, dict[str, str]]:
     """A window and the parameters that ask for it: a named range, or bounds, in a zone."""
-    zone = draw(st.sampled_from(ZONES))
-    query = {} if zone == "UTC" else {"tz": zone}
-    tz = timezone(zone)
-    if draw(st.booleans()):
-        name = draw(st.sampled_from(RANGES))
-        return Window.named(name, tz, NOW), query | {"range": name}
-    bounds = sorted(draw(st.tuples(st.sampled_from(ANCHORS), st.sampled_from(ANCHORS))))
-    texts = {name: draw(_texts(bound, zone)) for name, bound in zip(("from", "to"), bounds, strict=True)}
-    texts = {name: texts[name] for name in draw(st.sampled_from((("from", "to"), ("from",), ("to",), ())))}
-    try:
-        return Window.between(texts.get("from"), texts.get("to"), tz), query | texts
-    except WindowError:  # a day may begin before the other bound, and local times reach beyond the ends
-        return Window.all_time(tz), query
+    name = rng.choice(ZONES)
+    query = {} if name == "UTC" else {"tz": name}
+    tz = zone(name)
+    if rng.random() < 0.5:
+        range = rng.choice(RANGES)
+        return Window.named(range, tz, NOW), query | {"range": range}
+    (start, from_text), (end, to_text) = sorted((_bound(rng, tz), _bound(rng, tz)))
+    given = rng.choice((("from", "to"), ("from", "to"), ("from",), ("to",), ()))
+    if not given or start == end:
+        return Window.named("all_time", tz, NOW), query
+    window = Window("custom", start if "from" in given else None, end if "to" in given else None, tz)
+    return window, query | {name: text for name, text in (("from", from_text), ("to", to_text)) if name in given}
 
 
-@st.composite
-def listened(draw: st.DrawFn, *, everything: bool = False) -> Listened:
-    """A window, and a history with listens around its ends."""
-    window, query = draw(windows())
-    near = [instant for instant in (window.start, window.end) if instant is not None]
-    if len(near) == 2:
-        near.append(window.previous().start or NOW)
-    return Listened(draw(worlds(near, everything=everything)), window, query)
+def _bound(rng: Random, tz: ZoneInfo) -> tuple[datetime, str]:
+    """An instant, and a way to write it: in UTC, at an offset, as a local time, as a day."""
+    instant = rng.choice(ANCHORS)
+    local = instant.astimezone(tz)
+    shown, day = local.replace(tzinfo=None), local.date()
+    written = [(instant, instant_text(instant)), (meant(shown, tz), shown.isoformat())]
+    if first_instant(day, tz) >= ENDS[0]:
+        written.append((first_instant(day, tz), day.isoformat()))
+    if local.isoformat()[-6:].count(":") == 1:
+        written.append((instant, local.isoformat()))
+    return rng.choice(written)
 
 
-def user_ids(world: World) -> st.SearchStrategy[int]:
-    """A user of the platform, or one that it does not know."""
-    return st.sampled_from([*world.users, *dict.fromkeys(user for user, _ in world.history), 77])
+def any_user(rng: Random, history: Listened) -> int:
+    """A user: mostly one with listens in the window, sometimes one without, or one that the platform does not know."""
+    return mostly(rng, history.listeners, [*history.world.users, UNKNOWN])
 
 
-def groups(world: World) -> st.SearchStrategy[frozenset[int] | None]:
-    """Everyone, or a group, in which some may be unknown."""
-    return st.none() | st.frozensets(user_ids(world), min_size=1)
+def any_pair(rng: Random, history: Listened) -> tuple[int, int]:
+    """Two users: mostly two different ones with listens in the window."""
+    anybody = (*history.world.users, UNKNOWN)
+    return mostly(rng, list(permutations(history.listeners, 2)), list(product(anybody, anybody)))
 
 
-def pages(maximum: int = 4) -> st.SearchStrategy[dict[str, int]]:
+def any_group(rng: Random, history: Listened) -> frozenset[int] | None:
+    """Everyone, or a group, in which some may have no listens or be unknown."""
+    pair = any_pair(rng, history)
+    return rng.choice((None, frozenset(pair), frozenset((*pair, UNKNOWN))))
+
+
+def any_page(rng: Random) -> dict[str, int]:
     """A small page, so that ties lie across its edges."""
-    return st.fixed_dictionaries({}, optional={"limit": st.integers(1, maximum), "offset": st.integers(0, maximum)})
+    return any_limit(rng) | rng.choice(({}, {}, {}, {"offset": 1}, {"offset": 2}))
 
 
-def limits() -> st.SearchStrategy[dict[str, int]]:
-    """A short list."""
-    return st.fixed_dictionaries({}, optional={"limit": st.integers(1, 4)})
+def any_limit(rng: Random) -> dict[str, int]:
+    """A short list, or the default."""
+    return rng.choice(({}, {"limit": rng.randint(1, 4)}))
 
 
-def local_dates(asked: Listened) -> st.SearchStrategy[date]:
-    """Days that are the anniversary of a listen, or no special ones."""
-    days = {local_date(listen.played_at, asked.window.tz) for listen in asked.world.listens}
-    years = [2026, 2024, 2100]
-    found = [day.replace(year=year) for day in days for year in years if (day.month, day.day) != (2, 29)]
-    return st.sampled_from([*sorted(found), NOW.date(), date(2024, 2, 29), date(2028, 2, 29), date(2025, 2, 28)])
+def any_anniversary(rng: Random, history: Listened, user_id: int) -> date | None:
+    """A day some years after the one on which a user played the most tracks, or another."""
+    tracks: dict[date, set[str]] = {}
+    for listen in history.asked(frozenset({user_id})).ever:
+        tracks.setdefault(local_date(listen.played_at, history.window.tz), set()).add(listen.track_id)
+    most = max(map(len, tracks.values()), default=0)
+    found = [
+        day.replace(year=year)
+        for day in tracks
+        for year in (day.year + 1, day.year + 4)
+        if len(tracks[day]) == most and year <= 2100 and ((day.month, day.day) != (2, 29) or isleap(year))
+    ]
+    return mostly(rng, found, [None, NOW.date(), date(2024, 2, 29), date(2028, 2, 29), date(2025, 2, 28)])
+
+
+def mostly(rng: Random, usual: Sequence[T], others: Sequence[T]) -> T:
+    """One of the usual values, and one time in ten, or where there is none, one of the others."""
+    return rng.choice(usual if usual and rng.random() < 0.9 else others)

@@ -1,19 +1,19 @@
 """What has to hold between answers, whatever the history, window and zone."""
 
-from datetime import timedelta
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from app.windows import format_instant
-from tests.histories import Listened, listened, user_ids
+from tests.conftest import NOW
+from tests.histories import any_user, listened
 from tests.oracle import World
-from tests.oracle.checks import bounded, links, loaded, uncached
+from tests.oracle.calendar import MICROSECOND, instant_text
+from tests.oracle.checks import Substance, examples, links, loaded, uncached
+from tests.oracle.lists import distinct
 from tests.oracle.measures import OF_EVERYONE, SHARED
 
 settings = uncached  # the fixture of conftest.py, overridden
@@ -43,36 +43,38 @@ def totals(client: FlaskClient, query: dict[str, Any]) -> tuple[int, int]:
     )
 
 
-@given(history=listened(), limit=st.integers(1, 3), by=st.sampled_from(("count", "listen_time")))
-@bounded(25)
+@examples(25)
 def test_the_pages_of_top_tracks_hold_every_row_once_and_sum_to_the_total(
-    history: Listened, limit: int, by: str, client: FlaskClient, connection: Connection
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
+    history, limit, by = listened(rng), rng.randint(1, 3), rng.choice(("count", "listen_time"))
+    substance.note(distinct(history.asked(None), "tracks") > 1)
     query = history.query | {"by": by}
     with loaded(history.world, connection):
         rows = whole_list(client, "/insights/global/top/tracks", query, limit)
         listens, listen_time = totals(client, history.query)
-        distinct = client.get("/insights/global/distinct/tracks", query_string=history.query).json
-    assert len({row["track_id"] for row in rows}) == len(rows) == distinct
+        number = client.get("/insights/global/distinct/tracks", query_string=history.query).json
+    assert len({row["track_id"] for row in rows}) == len(rows) == number
     assert sum(row["count"] for row in rows) == listens
     assert sum(row["listen_time_ms"] for row in rows) == listen_time
     whole = listens if by == "count" else listen_time
     assert sum(row["share"] for row in rows) == pytest.approx(1 if whole else 0)
 
 
-@given(history=listened(), data=st.data())
-@bounded(25)
+@examples(25)
 def test_a_window_split_in_two_adds_up(
-    history: Listened, data: st.DataObject, client: FlaskClient, connection: Connection
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
+    history = listened(rng)
     window = history.window
-    inside = [listen.played_at for listen in history.asked(None).listens]
-    assume(inside)
-    middle = data.draw(st.sampled_from(inside)) + data.draw(st.sampled_from((timedelta(0), timedelta.resolution)))
-    assume(middle not in (window.start, window.end))
+    instants = [listen.played_at for listen in history.asked(None).listens]
+    cuts = [instant for listen in instants for instant in (listen, listen + MICROSECOND)]
+    inside = [instant for instant in cuts if window.holds(instant) and instant != window.start]
+    substance.note(len(inside) > 1)
+    middle = rng.choice(inside or [NOW])
     bounds = {"from": window.start, "to": window.end}
-    ends = {name: format_instant(instant) for name, instant in bounds.items() if instant is not None}
-    cut = format_instant(middle)
+    ends = {name: instant_text(instant) for name, instant in bounds.items() if instant is not None}
+    cut = instant_text(middle)
     with loaded(history.world, connection):
         whole = totals(client, history.query)
         left, right = totals(client, ends | {"to": cut}), totals(client, ends | {"from": cut})
@@ -80,11 +82,12 @@ def test_a_window_split_in_two_adds_up(
 
 
 @pytest.mark.parametrize("path", ALL_PATHS)
-@given(history=listened())
-@bounded(6)
+@examples(6)
 def test_a_group_of_everyone_equals_everyone(
-    path: str, history: Listened, client: FlaskClient, connection: Connection
+    path: str, rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
+    history = listened(rng)
+    substance.note(len(history.listeners) > 1)
     everyone = ",".join(map(str, history.world.users))
     with loaded(history.world, connection):
         answer = client.get(f"/insights/global/{path}", query_string=history.query)
@@ -94,13 +97,13 @@ def test_a_group_of_everyone_equals_everyone(
 
 
 @pytest.mark.parametrize("path", SHARED_PATHS)
-@given(data=st.data())
-@bounded(6)
+@examples(6)
 def test_a_user_equals_a_group_of_one(
-    path: str, data: st.DataObject, client: FlaskClient, connection: Connection
+    path: str, rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
-    history = data.draw(listened())
-    user_id = data.draw(user_ids(history.world))
+    history = listened(rng)
+    user_id = any_user(rng, history)
+    substance.note(distinct(history.asked(frozenset({user_id})), "tracks") > 1)
     with loaded(history.world, connection):
         own = client.get(f"/insights/{path}/{user_id}", query_string=history.query)
         group = client.get(f"/insights/global/{path}", query_string=history.query | {"users": user_id})
@@ -108,11 +111,12 @@ def test_a_user_equals_a_group_of_one(
     assert own.json == group.json or own.status_code == 400  # too many buckets
 
 
-@given(history=listened(), bucket=st.sampled_from(("hour", "day", "week", "month", "year")))
-@bounded(40)
+@examples(40)
 def test_activity_the_clock_and_the_totals_agree(
-    history: Listened, bucket: str, client: FlaskClient, connection: Connection
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
+    history, bucket = listened(rng), rng.choice(("hour", "day", "week", "month", "year"))
+    substance.note(len(history.asked(None).listens) > 1)
     with loaded(history.world, connection):
         listens, listen_time = totals(client, history.query)
         clock = client.get("/insights/global/clock", query_string=history.query).json

@@ -1,31 +1,31 @@
 """The insights with paths of their own against the oracle: history, anniversaries, years, pairs, tracks and artists."""
 
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from app.windows import format_instant
-from tests.histories import groups, limits, listened, local_dates, user_ids
+from tests.histories import any_anniversary, any_group, any_limit, any_pair, any_user, listened, mostly
 from tests.oracle import artist_page, compare, history, on_this_day, track_page, wrapped
-from tests.oracle.checks import bounded, difference, loaded, uncached
+from tests.oracle.calendar import instant_text, local_date
+from tests.oracle.checks import Substance, difference, examples, loaded, uncached
+from tests.oracle.lists import ranking
 
 settings = uncached  # the fixture of conftest.py, overridden
 
 
-@given(data=st.data())
-@bounded(40)
+@examples(40)
 def test_history_is_the_oracles_to_the_last_page(
-    data: st.DataObject, client: FlaskClient, connection: Connection
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
-    listens = data.draw(listened())
-    user_id = data.draw(user_ids(listens.world))
-    limit = data.draw(limits())
+    listens = listened(rng)
+    user_id = any_user(rng, listens)
+    limit = any_limit(rng)
     asked = listens.asked(frozenset({user_id}))
+    substance.note(len(asked.ever) > limit.get("limit", 1))
     before, url = None, f"/insights/history/{user_id}?" + urlencode(limit)
     with loaded(listens.world, connection):
         while url:
@@ -38,44 +38,50 @@ def test_history_is_the_oracles_to_the_last_page(
                 assert urlsplit(url).path == f"/insights/history/{user_id}"
                 assert parse_qs(urlsplit(url).query).keys() == {"before", "limit"}
                 shown = expected["items"][-1]["played_at"]
-                before = next(row.played_at for row in asked.ever if format_instant(row.played_at) == shown)
+                before = next(row.played_at for row in asked.ever if instant_text(row.played_at) == shown)
 
 
-@given(data=st.data())
-@bounded(40)
-def test_on_this_day_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
-    listens = data.draw(listened())
-    user_id = data.draw(user_ids(listens.world))
-    day = data.draw(st.none() | local_dates(listens))
+@examples(40)
+def test_on_this_day_is_the_oracles(
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
+) -> None:
+    listens = listened(rng)
+    user_id = any_user(rng, listens)
+    day = any_anniversary(rng, listens, user_id)
+    expected = on_this_day(listens.asked(frozenset({user_id})), date=day)
+    substance.note(any(len(year["top_tracks"]) > 1 for year in expected["years"]))
     query = {"tz": listens.window.tz.key} | ({"date": day.isoformat()} if day else {})
     with loaded(listens.world, connection):
         answer = client.get(f"/insights/on-this-day/{user_id}", query_string=query)
-    assert difference(answer.json, on_this_day(listens.asked(frozenset({user_id})), date=day)) is None
+    assert difference(answer.json, expected) is None
 
 
-@given(data=st.data())
-@bounded(40)
-def test_a_year_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
-    listens = data.draw(listened())
-    user_id = data.draw(user_ids(listens.world))
-    years = {listen.played_at.year for listen in listens.world.listens} | {1970, 2100}
-    year = data.draw(st.sampled_from(sorted(years)))
+@examples(40)
+def test_a_year_is_the_oracles(rng: Random, client: FlaskClient, connection: Connection, substance: Substance) -> None:
+    listens = listened(rng)
+    user_id = any_user(rng, listens)
+    asked = listens.asked(frozenset({user_id}))
+    years = [local_date(listen.played_at, listens.window.tz).year for listen in asked.ever]
+    year = mostly(rng, [year for year in years if year in range(1970, 2101)], (1970, 2100))
+    expected = wrapped(asked, year)
+    substance.note(expected["distinct_tracks"] > 1)
     with loaded(listens.world, connection):
         answer = client.get(f"/insights/wrapped/{user_id}/{year}", query_string={"tz": listens.window.tz.key})
-    assert difference(answer.json, wrapped(listens.asked(frozenset({user_id})), year)) is None
+    assert difference(answer.json, expected) is None
 
 
-@given(data=st.data())
-@bounded(40)
-def test_compare_is_the_oracles(data: st.DataObject, client: FlaskClient, connection: Connection) -> None:
-    listens = data.draw(listened())
-    users = data.draw(st.tuples(user_ids(listens.world), user_ids(listens.world)))
-    limit = data.draw(limits())
+@examples(40)
+def test_compare_is_the_oracles(rng: Random, client: FlaskClient, connection: Connection, substance: Substance) -> None:
+    listens = listened(rng)
+    users = any_pair(rng, listens)
+    limit = any_limit(rng)
     one, other = (listens.asked(frozenset({user})) for user in users)
+    expected = compare(one, other, users, **limit)
+    substance.note(users[0] != users[1] and bool(expected["shared_tracks"]))
     with loaded(listens.world, connection):
         answer = client.get("/insights/compare/{}/{}".format(*users), query_string=listens.query | limit)
         swapped = client.get("/insights/compare/{1}/{0}".format(*users), query_string=listens.query | limit)
-    assert difference(answer.json, compare(one, other, users, **limit)) is None
+    assert difference(answer.json, expected) is None
     assert difference(swapped.json, compare(other, one, users[::-1], **limit)) is None
     # Symmetric, and 1 for a user with itself.
     assert swapped.json["similarity"] == answer.json["similarity"]
@@ -90,20 +96,23 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("name", "page"), PAGES)
-@given(data=st.data())
-@bounded(40)
+@examples(40)
 def test_a_tracks_or_artists_page_is_the_oracles(
-    name: str, page: Any, data: st.DataObject, client: FlaskClient, connection: Connection
+    name: str, page: Any, rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
-    listens = data.draw(listened(everything=True))
-    id = data.draw(st.sampled_from(list(getattr(listens.world, name))))
-    group = data.draw(groups(listens.world))
-    limit = data.draw(limits())
+    listens = listened(rng, everything=True)
+    group = any_group(rng, listens)
+    asked = listens.asked(group)
+    played = [row.key for row in ranking(asked, name)]
+    id = mostly(rng, played, list(getattr(listens.world, name)))
+    limit = any_limit(rng)
+    expected = page(asked, id, **limit)
+    substance.note(expected["listens"] > 1)
     users = {} if group is None else {"users": ",".join(map(str, group))}
     with loaded(listens.world, connection):
         answer = client.get(f"/insights/{name}/{quote(id, safe='')}", query_string=listens.query | users | limit)
     assert answer.status_code == 200, answer.text
-    assert difference(answer.json, page(listens.asked(group), id, **limit)) is None
+    assert difference(answer.json, expected) is None
 
 
 @pytest.mark.parametrize(("name", "page"), PAGES)

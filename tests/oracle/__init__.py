@@ -1,7 +1,6 @@
-"""An independent oracle: what the contract demands for a platform's rows, in plain Python. No SQL, no app.services.
+"""An independent oracle: what the contract demands for a platform's rows, in plain Python. No SQL, nothing of `app`.
 
-Only boundaries of days and windows come from `app.timezones`, `app.windows` and `app.buckets`, which have tests of
-their own. Where the contract is silent, these are the assumptions; the service has to agree with each.
+Where the contract is silent, these are the assumptions; the service has to agree with each.
 
 Lists
 1.  With `by=listen_time` over a listen time of 0, every `share` is 0.
@@ -15,13 +14,15 @@ Summaries
 
 Time
 6.  At an open end, activity has whole buckets: those that hold the first and the last listen. Without `bucket`, the
-    unit is `default_unit` from the first listen to the last (or from or to the window's end that is not open).
+    unit is the default from the first listen to the last (or from or to the window's end that is not open).
     Without listens and with an open end the unit is `day` where none is asked for.
 7.  The clock goes by what the local clock shows, weekday as well as hour, also where it is put back over midnight.
 8.  Streaks count calendar days: a day that the zone left out (Apia, 30 December 2011) breaks a run. A run that goes on
     after today (listens in the future) is not `current`.
-9.  A session's `duration_ms` is whole milliseconds, rounded down; the mean and the order are of these. The end may lie
-    after the window's. Sessions are of the window's listens alone.
+9.  A play that started before another one ended belongs to the same session, whichever listen comes first: "the play
+    before it ended" means all plays that started before. A session's `duration_ms` is whole milliseconds, rounded
+    down; the mean and the order are of these. The start may lie before the window's. Sessions are of the window's
+    listens alone.
 10. On this day: rank and share of the three tracks are of that day alone.
 11. Wrapped: `top_month` and `top_day` by count; `busiest_hour` is summed over the year by the local clock; lists by
     count; `longest_streak` of the year's listens, the earlier of equals.

@@ -1,18 +1,20 @@
 """What the tests over the oracle share: a world for the time of a block, and the comparison of two answers."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests.utils
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection
 from werkzeug.test import TestResponse
 
-from app.windows import Window, format_instant
 from config import load_settings
+from tests.oracle.calendar import Window, instant_text
 from tests.oracle.lists import PLACEHOLDER
 from tests.oracle.world import World
 
@@ -20,19 +22,40 @@ from tests.oracle.world import World
 FACTOR = int(os.environ.get("ORACLE_EXAMPLES", "1"))
 
 
-def bounded(examples: int) -> Callable[[Any], Any]:
-    """The settings of a property: so many examples, the same ones every time.
+def examples(number: int) -> Callable[[Any], Any]:
+    """Call a test with so many random generators as `rng`, the same ones every time.
 
-    Every example rolls back what it wrote, so that fixtures may stand for all examples of a test.
+    Each example rolls back what it wrote, so that the fixtures may stand for all examples of a test.
     """
-    return settings(
-        max_examples=examples * FACTOR,
-        deadline=None,
-        derandomize=FACTOR == 1,
-        database=None,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),  # to explain a failure takes minutes
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
+
+    def decorate(test: Any) -> Any:
+        bounded = settings(
+            max_examples=number * FACTOR,
+            deadline=None,
+            derandomize=FACTOR == 1,
+            database=None,
+            phases=(Phase.generate,),  # a seed has nothing to be made smaller
+            suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        )
+        return given(rng=st.randoms(use_true_random=True))(bounded(test))
+
+    return decorate
+
+
+class Substance:
+    """How many examples of a property were about something: a property over empty histories shows nothing."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[str, list[bool]] = defaultdict(list)
+
+    def note(self, has_substance: bool, name: str = "it") -> None:
+        """Count one example."""
+        self.of[name].append(has_substance)
+
+    def check(self) -> None:
+        """Fail unless two thirds of the examples of each name had substance."""
+        for name, noted in self.of.items():
+            assert sum(noted) * 3 >= len(noted) * 2, f"{name}: {sum(noted)} of {len(noted)} examples have substance"
 
 
 @pytest.fixture(name="settings")
@@ -81,8 +104,8 @@ def difference(actual: Any, expected: Any, path: str = "answer") -> str | None:
 def window_headers(window: Window) -> dict[str, str | None]:
     """The headers that tell a list's window; None for one that has to be absent."""
     return {
-        "X-Window-From": window.start and format_instant(window.start),
-        "X-Window-To": window.end and format_instant(window.end),
+        "X-Window-From": window.start and instant_text(window.start),
+        "X-Window-To": window.end and instant_text(window.end),
     }
 
 

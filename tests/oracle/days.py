@@ -3,53 +3,56 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-from app.buckets import Bucket, Unit, buckets, default_unit
-from app.timezones import period
-from app.windows import CUSTOM, Window, first_instant, format_instant, local_date
-from tests.oracle.lists import Asked, counts, discovered, distinct, top, within
+from tests.oracle.calendar import (
+    DAY,
+    MICROSECOND,
+    Bucket,
+    Window,
+    bucket_around,
+    buckets,
+    default_unit,
+    instant_text,
+    local_date,
+)
+from tests.oracle.lists import Asked, counts, discovered, distinct, top
 from tests.oracle.world import Listen
-
-DAY = timedelta(days=1)
-MICROSECOND = timedelta(microseconds=1)
 
 
 def window_body(window: Window) -> dict[str, Any]:
     """A window as answers tell it."""
     return {
         "range": window.range,
-        "from": window.start and format_instant(window.start),
-        "to": window.end and format_instant(window.end),
+        "from": window.start and instant_text(window.start),
+        "to": window.end and instant_text(window.end),
         "tz": window.tz.key,
     }
 
 
-def activity(asked: Asked, *, bucket: Unit | None = None) -> dict[str, Any]:
-    """A series; raises BucketError for too long a one."""
+def activity(asked: Asked, *, bucket: str | None = None) -> dict[str, Any]:
+    """A series; raises TooManyBucketsError for too long a one."""
     unit, spans = _series(asked, bucket)
     rows = []
     for span in spans:
         listens = [listen for listen in asked.listens if span.start <= listen.played_at < span.end]
-        rows.append({"start": format_instant(span.start), "end": format_instant(span.end), **counts(asked, listens)})
+        rows.append({"start": instant_text(span.start), "end": instant_text(span.end), **counts(asked, listens)})
     return {"window": window_body(asked.window), "bucket": unit, "buckets": rows}
 
 
-def _series(asked: Asked, asked_unit: Unit | None) -> tuple[Unit, list[Bucket]]:
+def _series(asked: Asked, asked_unit: str | None) -> tuple[str, list[Bucket]]:
     start, end, tz = asked.window.start, asked.window.end, asked.window.tz
     if (start is None or end is None) and not asked.listens:
         return asked_unit or "day", []
-    first = asked.listens[0].played_at if start is None else start
-    after = asked.listens[-1].played_at + MICROSECOND if end is None else end
-    unit = asked_unit or default_unit(first, after, tz)
-    spans = buckets(first, after, unit, tz)
-    calendar = "day" if unit == "hour" else unit
-    if start is None:
-        opening = first_instant(period(calendar, local_date(first, tz))[0], tz)
-        spans[0] = Bucket(buckets(opening, first + MICROSECOND, unit, tz)[-1].start, spans[0].end)
-    if end is None:
-        closing = first_instant(period(calendar, local_date(after - MICROSECOND, tz))[1], tz)
-        spans[-1] = Bucket(spans[-1].start, buckets(after - MICROSECOND, closing, unit, tz)[0].end)
-    return unit, spans
+    first, last = start, end and end - MICROSECOND
+    if first is None:
+        first = asked.listens[0].played_at
+    if last is None:
+        last = asked.listens[-1].played_at
+    unit = asked_unit or default_unit(first, last + MICROSECOND, tz)
+    start = start or bucket_around(first, unit, tz).start
+    end = end or bucket_around(last, unit, tz).end
+    return unit, buckets(start, end, unit, tz)
 
 
 def clock(asked: Asked) -> dict[str, Any]:
@@ -114,15 +117,15 @@ def streaks(asked: Asked, *, limit: int = 10) -> dict[str, Any]:
 
 
 def sessions(asked: Asked, *, gap_minutes: int = 30, limit: int = 10) -> dict[str, Any]:
-    """Listens without a long gap between one's end and the next one's start."""
+    """Listens without a long gap between the end of all before and the start of the next."""
     found: list[tuple[datetime, datetime, int]] = []  # start, latest end so far, listens
-    for listen in asked.listens:
-        end = listen.played_at + timedelta(milliseconds=asked.listen_time([listen]))
-        if found and listen.played_at <= found[-1][1] + timedelta(minutes=gap_minutes):
-            start, latest, number = found[-1]
-            found[-1] = (start, max(latest, end), number + 1)
+    plays = ((end, end + (end - start)) for start, end in map(asked.play, asked.listens))
+    for start, end in sorted(plays):
+        if found and start <= found[-1][1] + timedelta(minutes=gap_minutes):
+            started, ended, number = found[-1]
+            found[-1] = (started, max(ended, end), number + 1)
         else:
-            found.append((listen.played_at, end, 1))
+            found.append((start, end, 1))
     durations = [(end - start) // timedelta(milliseconds=1) for start, end, _ in found]
     order = sorted(range(len(found)), key=lambda i: (durations[i], found[i][0]), reverse=True)
     return {
@@ -133,8 +136,8 @@ def sessions(asked: Asked, *, gap_minutes: int = 30, limit: int = 10) -> dict[st
         "mean_duration_ms": sum(durations) / len(found) if found else None,
         "longest": [
             {
-                "start": format_instant(found[i][0]),
-                "end": format_instant(found[i][1]),
+                "start": instant_text(found[i][0]),
+                "end": instant_text(found[i][1]),
                 "listens": found[i][2],
                 "duration_ms": durations[i],
             }
@@ -154,7 +157,7 @@ def on_this_day(asked: Asked, *, date: date | None = None) -> dict[str, Any]:
             day = today.replace(year=year)
         except ValueError:  # 29 February
             continue
-        of_day = asked.over(Window(CUSTOM, first_instant(day, tz), first_instant(day + DAY, tz), tz))
+        of_day = asked.over(Window.of_days("custom", day, day + DAY, tz))
         if of_day.listens:
             years.append({"year": year, "count": len(of_day.listens), "top_tracks": top(of_day, "tracks", limit=3)})
     return {"date": today.isoformat(), "tz": tz.key, "years": years}
@@ -164,8 +167,7 @@ def wrapped(asked: Asked, year: int) -> dict[str, Any]:
     """The year's review of the one user asked for. The window's zone is all that counts of it."""
     (user_id,) = asked.users or ()
     tz = asked.window.tz
-    start, end = first_instant(date(year, 1, 1), tz), first_instant(date(year + 1, 1, 1), tz)
-    year_of = asked.over(Window(CUSTOM, start, end, tz))
+    year_of = asked.over(Window.of_days("custom", date(year, 1, 1), date(year + 1, 1, 1), tz))
     months = [[listen for listen in year_of.listens if _month(listen, tz) == month] for month in range(1, 13)]
     days, hours = listen_days(year_of), Counter(_hour(listen, tz) for listen in year_of.listens)
     day, hour, month = _most(days), _most(hours), _most(Counter(_month(listen, tz) for listen in year_of.listens))
@@ -194,11 +196,11 @@ def wrapped(asked: Asked, year: int) -> dict[str, Any]:
     }
 
 
-def _month(listen: Listen, tz: Any) -> int:
+def _month(listen: Listen, tz: ZoneInfo) -> int:
     return local_date(listen.played_at, tz).month
 
 
-def _hour(listen: Listen, tz: Any) -> int:
+def _hour(listen: Listen, tz: ZoneInfo) -> int:
     return listen.played_at.astimezone(tz).hour
 
 
@@ -209,7 +211,7 @@ def _most(numbers: Counter[Any]) -> Any:
 
 def _percentile(year_of: Asked, user_id: int) -> float | None:
     """The share of the year's other listeners who have fewer listens."""
-    by_user = Counter(listen.user_id for listen in year_of.world.listens if within(year_of.window, listen.played_at))
+    by_user = Counter(listen.user_id for listen in year_of.world.listens if year_of.window.holds(listen.played_at))
     others = [number for other, number in by_user.items() if other != user_id]
     if not others or user_id not in by_user:
         return None

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-from app.windows import Window, format_instant
+from tests.oracle.calendar import Window, instant_text
 from tests.oracle.world import Listen, World
 
 Kind = Literal["tracks", "artists", "primary-artists", "genres", "listeners"]
@@ -33,7 +33,7 @@ class Asked:
     @cached_property
     def listens(self) -> list[Listen]:
         """The audience's listens in the window, oldest first."""
-        return [listen for listen in self.ever if within(self.window, listen.played_at)]
+        return [listen for listen in self.ever if self.window.holds(listen.played_at)]
 
     def over(self, window: Window) -> "Asked":
         """The same audience in another window."""
@@ -43,10 +43,9 @@ class Asked:
         """The listen time of some listens, in ms."""
         return sum(self.world.tracks[listen.track_id].duration_ms for listen in listens)
 
-
-def within(window: Window, instant: datetime) -> bool:
-    """Whether an instant lies in the half-open window."""
-    return (window.start is None or window.start <= instant) and (window.end is None or instant < window.end)
+    def play(self, listen: Listen) -> tuple[datetime, datetime]:
+        """The start and the end of a listen's play: its instant is the end."""
+        return listen.played_at - timedelta(milliseconds=self.listen_time([listen])), listen.played_at
 
 
 def bytewise(text: str) -> bytes:
@@ -122,7 +121,7 @@ def discoveries(asked: Asked, kind: Kind, *, limit: int = 10, offset: int = 0) -
         {
             **description(asked.world, kind, key),
             **counts(asked, groups[key]),
-            "first_listened_at": format_instant(first),
+            "first_listened_at": instant_text(first),
         }
         for key, first in found[offset : offset + limit]
     ]
@@ -134,7 +133,7 @@ def discovered(asked: Asked, kind: Kind) -> list[tuple[Any, datetime]]:
     for listen in asked.ever:  # oldest first
         for key in counted_for(asked.world, kind, listen):
             first.setdefault(key, listen.played_at)
-    found = [(key, instant) for key, instant in first.items() if within(asked.window, instant)]
+    found = [(key, instant) for key, instant in first.items() if asked.window.holds(instant)]
     found.sort(key=lambda item: id_order(item[0]))
     return sorted(found, key=lambda item: item[1], reverse=True)
 

@@ -2,27 +2,40 @@
 
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
-
-from tests.histories import limits, pages
+from tests.histories import any_limit, any_page
 from tests.oracle.days import activity, clock, sessions, streaks
-from tests.oracle.lists import Kind, discovered, discoveries, distinct, ranking, top, total_listen_time, total_listens
+from tests.oracle.lists import (
+    Asked,
+    Kind,
+    discovered,
+    discoveries,
+    distinct,
+    ranking,
+    top,
+    total_listen_time,
+    total_listens,
+)
 from tests.oracle.pages import features, summary
 
-NOTHING: st.SearchStrategy[dict[str, Any]] = st.just({})
+
+def _nothing(_rng: Random) -> dict[str, Any]:
+    return {}
 
 
 class Measure(NamedTuple):
     """A path below `/insights` or `/insights/global`, and what is right there.
 
     `answer` takes what is asked and the parameters. `total` gives the rows over all pages, where the answer is a list.
+    `has_substance` tells of a right answer whether it is about anything that could be wrong.
     """
 
     path: str
     answer: Callable[..., Any]
-    parameters: st.SearchStrategy[dict[str, Any]] = NOTHING
+    has_substance: Callable[[Asked, Any], bool]
+    parameters: Callable[[Random], dict[str, Any]] = _nothing
     total: Callable[..., int] | None = None
     is_ranked: bool = False
 
@@ -33,11 +46,24 @@ class Measure(NamedTuple):
         return "numbers" if family in {"total", "distinct"} else family
 
 
+def _several_listens(asked: Asked, _answer: Any) -> bool:
+    return len(asked.listens) > 1
+
+
 def _ranked(kind: Kind) -> Measure:
-    by = st.sampled_from(({"by": "listen_time"}, {"by": "count"}, {}))
-    parameters = st.builds(lambda page, sort: page | sort, pages(), by)
+    def parameters(rng: Random) -> dict[str, Any]:
+        return any_page(rng) | rng.choice(({"by": "listen_time"}, {"by": "count"}, {}))
+
+    def total(asked: Asked) -> int:
+        return len(ranking(asked, kind))
+
     return Measure(
-        f"top/{kind}", partial(top, kind=kind), parameters, lambda asked: len(ranking(asked, kind)), is_ranked=True
+        f"top/{kind}",
+        partial(top, kind=kind),
+        lambda asked, rows: bool(rows) and total(asked) > 1,
+        parameters,
+        total,
+        is_ranked=True,
     )
 
 
@@ -45,46 +71,46 @@ def _discoveries(name: str, kind: Kind) -> Measure:
     return Measure(
         f"discoveries/{name}",
         partial(discoveries, kind=kind),
-        pages(),
+        lambda _asked, rows: bool(rows),
+        any_page,
         lambda asked: len(discovered(asked, kind)),
     )
 
 
 def _distinct(kind: Kind) -> Measure:
-    return Measure(f"distinct/{kind}", partial(distinct, kind=kind))
+    return Measure(f"distinct/{kind}", partial(distinct, kind=kind), lambda _asked, number: number > 1)
 
 
 SHARED = [
     *map(_ranked, ("tracks", "artists", "primary-artists", "genres")),
     _discoveries("tracks", "tracks"),
     _discoveries("artists", "primary-artists"),
-    Measure("total/listens", total_listens),
+    Measure("total/listens", total_listens, _several_listens),
     Measure(
         "total/listen-time",
         total_listen_time,
-        st.fixed_dictionaries({}, optional={"as_string": st.booleans()}),
+        _several_listens,
+        lambda rng: rng.choice(({}, {"as_string": True}, {"as_string": False})),
     ),
     *map(_distinct, ("tracks", "artists", "primary-artists", "genres")),
-    Measure("summary", summary),
+    Measure("summary", summary, lambda _asked, page: page["distinct_tracks"] > 1),
     Measure(
         "activity",
         activity,
-        st.fixed_dictionaries({}, optional={"bucket": st.sampled_from(("hour", "day", "week", "month", "year"))}),
+        lambda asked, series: len(series["buckets"]) > 1 and _several_listens(asked, series),
+        lambda rng: rng.choice(({}, {"bucket": rng.choice(("hour", "day", "week", "month", "year"))})),
     ),
-    Measure("clock", clock),
-    Measure("features", features),
+    Measure("clock", clock, lambda _asked, table: sum(count > 0 for day in table["count"] for count in day) > 1),
+    Measure("features", features, lambda _asked, profile: sum(profile["modes"].values()) > 1),
 ]
 OF_USER = [
     *SHARED,
-    Measure("streaks", streaks, limits()),
+    Measure("streaks", streaks, lambda _asked, found: any(run["days"] > 1 for run in found["streaks"]), any_limit),
     Measure(
         "sessions",
         sessions,
-        st.builds(
-            lambda limit, gap: limit | gap,
-            limits(),
-            st.fixed_dictionaries({}, optional={"gap_minutes": st.sampled_from((1, 29, 30, 31, 1440))}),
-        ),
+        lambda _asked, found: any(session["listens"] > 1 for session in found["longest"]),
+        lambda rng: any_limit(rng) | rng.choice(({}, {"gap_minutes": rng.choice((1, 29, 30, 31, 1440))})),
     ),
 ]
 OF_EVERYONE = [*SHARED, _ranked("listeners"), _distinct("listeners")]

@@ -7,7 +7,7 @@ from statistics import fmean, pstdev
 from typing import Any
 from urllib.parse import urlencode
 
-from app.windows import format_instant
+from tests.oracle.calendar import instant_text
 from tests.oracle.days import current_run, listen_days, runs, window_body
 from tests.oracle.lists import (
     Asked,
@@ -24,14 +24,14 @@ from tests.oracle.world import FEATURES, Listen, World
 
 
 def _instant(instant: datetime | None) -> str | None:
-    return instant and format_instant(instant)
+    return instant and instant_text(instant)
 
 
 def _ends(listens: list[Listen]) -> tuple[str | None, str | None]:
     """The first and the last listen's instant."""
     if not listens:
         return None, None
-    return format_instant(listens[0].played_at), format_instant(listens[-1].played_at)
+    return instant_text(listens[0].played_at), instant_text(listens[-1].played_at)
 
 
 def _first(rows: list[Any]) -> Any:
@@ -104,7 +104,7 @@ def history(asked: Asked, user_id: int, *, before: datetime | None = None, limit
     items = []
     for listen in rows[:limit]:
         track = describe_track(asked.world, listen.track_id)
-        items.append({"played_at": format_instant(listen.played_at)} | {name: track[name] for name in told})
+        items.append({"played_at": instant_text(listen.played_at)} | {name: track[name] for name in told})
     parameters = urlencode({"before": items[-1]["played_at"], "limit": limit}) if items else ""
     return {
         "items": items,
@@ -203,4 +203,4 @@ def _page(asked: Asked, kind: Kind, key: str, limit: int) -> dict[str, Any]:
 def _record(rows: dict[tuple[str, datetime], int], id: str, name: str) -> list[dict[str, Any]]:
     """The whole record of one track or artist, oldest first."""
     own = sorted((instant, value) for (owner, instant), value in rows.items() if owner == id)
-    return [{"date": format_instant(instant), name: value} for instant, value in own]
+    return [{"date": instant_text(instant), name: value} for instant, value in own]

@@ -6,15 +6,13 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from app.rollups.folding import fold
 from app.rollups.heavy_users import count_users, due_users
 from tests import test_oracle_measures, test_oracle_pages
 from tests.conftest import NOW
-from tests.oracle.checks import bounded, uncached
+from tests.oracle.checks import examples, uncached
 from tests.rollups.conftest import install
 from tests.servers import url_of
 
@@ -53,7 +51,7 @@ def again(test: Any) -> Any:
     """A property with fewer examples: most of what it is about does not depend on where listens come from."""
     inner = test.hypothesis.inner_test
     # Without the settings, which are the function's and can be given once.
-    repeated = given(data=st.data())(bounded(12)(FunctionType(inner.__code__, inner.__globals__, inner.__name__)))
+    repeated = examples(12)(FunctionType(inner.__code__, inner.__globals__, inner.__name__))
     repeated.pytestmark = getattr(test, "pytestmark", [])
     return repeated
 
