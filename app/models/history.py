@@ -39,7 +39,7 @@ class User(Base):
 
 
 class History(Base):
-    """One listen: a user started a track at an instant."""
+    """One listen: a user's play of a track, which ended at an instant."""
 
     __tablename__ = "History"
 

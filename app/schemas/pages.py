@@ -63,7 +63,7 @@ class ListenSchema(TrackSchema):
     class Meta:
         exclude = ("artists",)
 
-    played_at = Instant(required=True)
+    played_at = Instant(required=True, metadata={"description": "The end of the play."})
 
 
 class PlaybackSchema(Schema):

@@ -1,4 +1,4 @@
-"""Sessions: plays that follow each other without a long gap."""
+"""Sessions: plays that follow each other without a long gap. A listen's instant is the end of its play."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from app.windows import Window
 
 @dataclass(frozen=True)
 class ListeningSession:
-    """From the start of the first play to the latest end of a play; the duration is in whole ms, rounded down."""
+    """From the earliest start of a play to the latest end; the duration is in whole ms, rounded down."""
 
     start: datetime
     end: datetime
@@ -37,17 +37,21 @@ class Sessions:
 
 
 def sessions(session: Session, audience: Audience, window: Window, gap_minutes: int, limit: int) -> Sessions:
-    """Listening sessions: one begins where a play starts more than the gap after all plays before have ended."""
+    """Listening sessions: one begins where a play starts more than the gap after all plays before it have ended.
+
+    A play lasts for its track's duration, and ends at the listen's instant. It counts where it ends: the first session
+    may start before the window does.
+    """
     listens = listens_of(session, audience, window)
     tracks = listens.durations
     rows = listens.rows.c
-    start = shown(rows.played_at)
-    end = start + tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    end = shown(rows.played_at)
+    start = shown(end - tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL))
     plays = (
         select(
             start.label("start"),
             end.label("end"),
-            func.max(end).over(order_by=rows.played_at, rows=(None, -1)).label("ended"),
+            func.max(end).over(order_by=start, rows=(None, -1)).label("ended"),
         )
         .join_from(listens.rows, tracks, tracks.c.id == rows.track_id)
         .cte("ends")

@@ -116,7 +116,7 @@ def test_plays_do_not_overlap_unless_skipped() -> None:
     person, *_ = make_people(rng, 3, 3000, catalogue, END - SPAN, END)
     listens = list(listen(rng, person, catalogue.tracks))
     gaps = [
-        (later.played_at - listen.played_at) / timedelta(milliseconds=listen.track.duration_ms)
+        (later.played_at - listen.played_at) / timedelta(milliseconds=later.track.duration_ms)
         for listen, later in pairwise(listens)
     ]
     assert min(gaps) > 0

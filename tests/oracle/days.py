@@ -117,10 +117,9 @@ def streaks(asked: Asked, *, limit: int = 10) -> dict[str, Any]:
 
 
 def sessions(asked: Asked, *, gap_minutes: int = 30, limit: int = 10) -> dict[str, Any]:
-    """Listens without a long gap between the end of all before and the start of the next."""
+    """Plays without a long gap between the end of all before and the start of the next."""
     found: list[tuple[datetime, datetime, int]] = []  # start, latest end so far, listens
-    plays = ((end, end + (end - start)) for start, end in map(asked.play, asked.listens))
-    for start, end in sorted(plays):
+    for start, end in sorted(map(asked.play, asked.listens)):
         if found and start <= found[-1][1] + timedelta(minutes=gap_minutes):
             started, ended, number = found[-1]
             found[-1] = (started, max(ended, end), number + 1)

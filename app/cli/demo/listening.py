@@ -15,7 +15,7 @@ SATURDAY = 5
 
 
 class Listen(NamedTuple):
-    played_at: datetime
+    played_at: datetime  # the end of the play
     track: Track
 
 
@@ -33,8 +33,6 @@ def listen(rng: Random, person: Person, tracks: list[Track]) -> Iterator[Listen]
     for start, length in _sessions(rng, person):
         now = max(now, start)
         for _ in range(length):
-            if now > person.until:
-                return
             if not heard or rng.random() < person.novelty:
                 track = next(new)
             else:
@@ -43,9 +41,12 @@ def listen(rng: Random, person: Person, tracks: list[Track]) -> Iterator[Listen]
             if track.id not in known:
                 known.add(track.id)
                 collection.append(track)
-            yield Listen(now, track)
             played = 1 if rng.random() < 0.88 else rng.uniform(0.05, 0.6)  # the rest is skipped
-            now += timedelta(milliseconds=int(track.duration_ms * played) + rng.randint(150, 2500))
+            now += timedelta(milliseconds=int(track.duration_ms * played))
+            if now > person.until:
+                return
+            yield Listen(now, track)
+            now += timedelta(milliseconds=rng.randint(150, 2500))
 
 
 def _rather_lately(rng: Random, tracks: list[Track]) -> Track:
