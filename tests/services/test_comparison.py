@@ -1,0 +1,21 @@
+"""Two users side by side."""
+
+from flask.testing import FlaskClient
+
+from tests.factories import Platform
+
+
+def test_shared_lists_go_by_the_smaller_of_the_two_counts_and_then_by_id(
+    client: FlaskClient, platform: Platform
+) -> None:
+    ana, ben = platform.user(1), platform.user(2)
+    for id, *counts in (("a", 5, 1), ("d", 2, 3), ("b", 1, 4), ("c", 2, 2), ("alone", 9, 0)):
+        track = platform.track(id, primary=[platform.artist(id)])
+        for user, number in zip((ana, ben), counts, strict=True):
+            platform.listens(user, track, number)
+
+    found = client.get("/insights/compare/1/2").json
+
+    expected = [("c", [2, 2]), ("d", [2, 3]), ("a", [5, 1]), ("b", [1, 4])]
+    assert [(row["track_id"], row["counts"]) for row in found["shared_tracks"]] == expected
+    assert [(row["artist_id"], row["counts"]) for row in found["shared_primary_artists"]] == expected
