@@ -1,7 +1,7 @@
 """SongSwap Insights: what people listen to, when, and with whom, over HTTP.
 
 Every insight is a measure (top tracks, listen time, …) over the listens of an audience (one user, a group, everyone) in
-a window of time. A listen is one play of a track; its instant is the start of the play.
+a window of time. A listen is one play of a track; its instant is the end of the play.
 """
 
 from collections.abc import Mapping
