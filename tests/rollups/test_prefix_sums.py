@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
@@ -266,6 +267,46 @@ def test_which_questions_are_answered_out_of_them(
     start: datetime | None, end: datetime | None, kind: type, connection: Connection
 ) -> None:
     assert type(relation(connection, start, end)) is kind
+
+
+# Windows that lack a first bit of their base, the instant of a listen in that bit, and what they are counted out of.
+CUT_OFF = [
+    ({"from": "2026-01-02"}, datetime(2026, 1, 1, 7), RankedRelation),
+    ({"from": "2025-05-03", "to": "2026-10-01"}, datetime(2025, 5, 1, 7), CountedRelation),
+]
+LISTS = {
+    "tracks": ("track_id", "lone"),
+    "artists": ("artist_id", "by lone"),
+    "primary-artists": ("artist_id", "by lone"),
+    "genres": ("genre", "a genre of its own"),
+    "listeners": ("user_id", 3),
+}
+
+
+@pytest.mark.parametrize("by", ["count", "listen_time"])
+@pytest.mark.parametrize(("window", "instant", "kind"), CUT_OFF, ids=["ranking", "prefix_sums"])
+def test_what_was_played_in_a_subtracted_edge_alone_is_in_no_list(
+    window: dict[str, str],
+    instant: datetime,
+    kind: type,
+    by: str,
+    connection: Connection,
+    client: FlaskClient,
+    platform: Platform,
+) -> None:
+    lone = platform.track("lone", primary=[platform.artist("by lone", genres=["a genre of its own"])])
+    platform.listen(platform.user(3), lone, instant)
+    fold(connection)
+    count_prefixes(connection, due_slots(connection, NOW), NOW)
+    bounds = (datetime.fromisoformat(window[end]) if end in window else None for end in ("from", "to"))
+    assert type(relation(connection, *bounds)) is kind
+    whole = {name: client.get(f"/insights/global/top/{name}?limit=100").json for name in LISTS}
+    for name, (column, id_) in LISTS.items():
+        answer = client.get(f"/insights/global/top/{name}", query_string=window | {"limit": 100, "by": by})
+        found = [row[column] for row in answer.json]
+        assert sorted([*found, id_]) == sorted(row[column] for row in whole[name])
+        distinct = client.get(f"/insights/global/distinct/{name}", query_string=window).json
+        assert (int(answer.headers["X-Total-Count"]), distinct) == (len(found), len(found))
 
 
 YEAR = Span(datetime(2025, 1, 1), datetime(2026, 1, 1))
