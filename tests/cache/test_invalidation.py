@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from marshmallow import fields
 
-from app.cache import backends
+from app.cache import backends, generations
+from app.cache.keys import EVERYONE
 from app.schemas.parameters import Parameters
 from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
@@ -36,6 +37,14 @@ def test_one_user_s(service: Service) -> None:
     assert (answer.status_code, answer.json["message"]) == (200, "Cache of user 1 has been cleared")  # type: ignore[index]
     assert states(service, OF_OTHERS) == {"HIT"}
     assert states(service, OF_1) == {"MISS"}
+
+
+def test_what_anybody_s_listens_change_ends_with_everyone_s_generation(service: Service) -> None:
+    states(service, OF_1 + OF_OTHERS)
+    with service.app.app_context():
+        generations.end(backends.backend(), EVERYONE)
+    assert states(service, ["/probe/everyone", "/probe/everyone?users=1,2"]) == {"MISS"}
+    assert states(service, [*OF_1, "/probe/list/2", "/probe/compare/2/3"]) == {"HIT"}
 
 
 class OnlyAnId(Parameters):

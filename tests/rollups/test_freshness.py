@@ -13,6 +13,7 @@ from tests.rollups.conftest import install
 from tests.servers import Start, database, starting, url_of
 
 MINE, OTHERS, EVERYONES = "/insights/total/listens/1", "/insights/total/listens/2", "/insights/global/total/listens"
+GROUPS = f"{EVERYONES}?users=1,2"
 WORKERS = 2
 # Asked so many times, each worker has most likely answered.
 TIMES = 12 * WORKERS
@@ -63,7 +64,8 @@ class Fleet:
         wait_until(lambda: self.listeners() == number * WORKERS, what="a listener in each process")
         # One that begins to hear ends all answers, once: what was announced before, it does not know.
         time.sleep(1)
-        wait_until(lambda: all(self.answers(path) and self.is_cached(path) for path in (MINE, OTHERS, EVERYONES)))
+        paths = MINE, OTHERS, EVERYONES, GROUPS
+        wait_until(lambda: all(self.answers(path) and self.is_cached(path) for path in paths))
 
     def listeners(self) -> int:
         """How many have looked for the unannounced."""
@@ -108,6 +110,7 @@ def test_a_commit_shows_in_all_processes_and_ends_no_other_users_answers(fleet: 
     listen()
     fleet.wait_for(4, MINE)
     fleet.wait_for(7, EVERYONES)
+    fleet.wait_for(7, GROUPS)
     assert fleet.is_cached(OTHERS)
 
 
