@@ -63,6 +63,32 @@ def test_the_stale_answer_is_gone_after_the_grace_period(service: Service) -> No
     assert service.get().status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("path", "first", "refreshed", "end"),
+    [
+        # At most an hour fresh, and another one stale.
+        ("/probe/list/1", "2026-11-23T12:00:00", "2026-11-23T13:50:00", "2026-11-23T14:00:00"),
+        ("/probe/today/1", "2026-11-23T22:30:00", "2026-11-23T23:59:59", "2026-11-24T00:00:00"),
+    ],
+)
+def test_a_refresh_that_fails_after_the_stale_answer_s_end_serves_it_no_more(
+    service: Service, path: str, first: str, refreshed: str, end: str
+) -> None:
+    service.clock.set(first)
+    service.state(path)
+    service.settle()
+    service.clock.set(refreshed)
+    service.probe.error, service.probe.may_end = AWAY, threading.Event()
+    service.probe.running.clear()
+    with ThreadPoolExecutor(1) as pool:
+        refreshing = pool.submit(service.get, path)
+        assert service.probe.running.wait(20)
+        assert service.state(path) == "STALE"
+        service.clock.set(end)
+        service.probe.may_end.set()
+        assert refreshing.result().status_code == 503
+
+
 @pytest.mark.parametrize("error", [AWAY, PoolTimeout("QueuePool limit reached")])
 def test_while_the_database_is_away_the_stale_answer_is_served(service: Service, error: Exception) -> None:
     service.state()
