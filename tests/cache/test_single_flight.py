@@ -11,6 +11,7 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from app.cache import answers
+from app.cache.backends import ProcessLock, backend
 from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
 
@@ -101,6 +102,25 @@ def test_a_failure_elsewhere_lets_another_process_compute(
         failing.probe.may_end.set()
         assert first.result().status_code == 500
         assert second.result() == "MISS"
+
+
+def test_who_gets_the_lock_right_after_another_process_takes_its_answer(
+    shared: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Elsewhere(monkeypatch)
+    service, late = shared(), shared()
+    with late.app.app_context():
+        store = backend()
+    lock_of = store.lock
+
+    def lock_afterwards(key: str) -> ProcessLock:
+        assert service.state() == "MISS"
+        service.settle()
+        return lock_of(key)
+
+    monkeypatch.setattr(store, "lock", lock_afterwards)
+    assert late.state() == "HIT"
+    assert late.probe.calls == 0
 
 
 def test_nobody_waits_for_longer_than_a_statement_may_take(make_cached: Callable[..., Service]) -> None:
