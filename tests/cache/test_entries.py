@@ -44,8 +44,14 @@ def test_a_truncated_entry_is_a_miss(length: int) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_anything_else_is_a_miss(stored: bytes) -> None:
-    assert Entry.read(stored) is None
+def test_anything_else_is_a_miss(found: bytes) -> None:
+    assert Entry.read(found) is None
+
+
+def stored(head: Any) -> bytes:
+    """An entry with the right checksum and a head of any shape."""
+    line = orjson.dumps(head) + b"\n[]"
+    return b"%08x %s" % (crc32(line), line)
 
 
 @given(
@@ -54,11 +60,19 @@ def test_anything_else_is_a_miss(stored: bytes) -> None:
                 st.floats(0, 9) | st.none())
 )  # fmt: skip
 def test_a_head_of_another_shape_is_a_miss(head: Any) -> None:
-    line = orjson.dumps(head) + b"\n[]"
-    entry = Entry.read(b"%08x %s" % (crc32(line), line))
+    entry = Entry.read(stored(head))
     if entry is not None:
         assert Entry.read(entry.dump()) == entry
         assert all([*map(type, pair)] == [str, str] for pair in entry.headers)
+
+
+HEAD = [[["Content-Type", "application/json"]], "0123", 1e10, 1e10]
+
+
+@pytest.mark.parametrize("form", [FORM - 1, FORM + 1, str(FORM), None])
+def test_an_entry_of_another_form_is_a_miss_though_all_else_fits(form: Any) -> None:
+    assert Entry.read(stored([FORM, *HEAD])) is not None
+    assert Entry.read(stored([form, *HEAD])) is None
 
 
 class Exploit:
@@ -70,6 +84,7 @@ class Exploit:
 
 OF_OTHER_FORMS = {
     "the first form": b'[1,"application/json",{},"0123",1.0,2.0]\n[]',
+    "the next form": stored([FORM + 1, *HEAD]),
     "a pickle": pickle.dumps({"rank": 1}),
     "Flask-Caching's": b"!" + pickle.dumps([1]),
     "an integer": b"12",
