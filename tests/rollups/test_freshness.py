@@ -22,7 +22,7 @@ Listen = Callable[..., None]
 
 
 def fill(platform: Platform) -> None:
-    track = platform.track("track", primary=[platform.artist("artist")])
+    track = platform.track("track", primary=[platform.artist("artist", genres=["pop"])])
     for number in (1, 2):
         platform.listens(platform.user(number), track, 3)
 
@@ -152,6 +152,7 @@ CHANGES = {
     "UPDATE \"Users\" SET username = 'again' WHERE id = 2": "/insights/global/top/listeners?users=2",
     "INSERT INTO \"TrackPopularity\" VALUES ('track', '2026-11-22', 50)": "/insights/tracks/track?users=1",
     'DELETE FROM "Users" WHERE id = 2': "/insights/global/top/listeners",
+    'TRUNCATE "ArtistGenres"': "/insights/global/top/genres",
     'TRUNCATE "History"': MINE,
 }
 
