@@ -221,6 +221,23 @@ def test_from_has_to_be_before_to(start: str, end: str, tz: str, client: FlaskCl
     assert wrong(client.get(LIST, query_string={"from": start, "to": end, "tz": tz})) == ["from"]
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["1969-12-31", "2101-01-01", "0001-01-01", "9999-12-31", "2025-02-29", "2026-1-31", "20260131", "2026-01-31T00:00",
+     "2026-01-31\0", "\u0662026-01-31", "today", "0" * 6000],
+)  # fmt: skip
+def test_a_day_is_of_the_years_1970_to_2100(given: str, client: FlaskClient) -> None:
+    assert wrong(client.get("/insights/on-this-day/1", query_string={"date": given})) == ["date"]
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Pacific/Kiritimati", "America/Havana"])
+@pytest.mark.parametrize("given", ["1970-01-01", "2100-12-31", "2024-02-29"])
+def test_the_first_and_the_last_day_are_right_in_any_zone(given: str, tz: str, client: FlaskClient) -> None:
+    answer = client.get("/insights/on-this-day/1", query_string={"date": given, "tz": tz})
+
+    assert (answer.status_code, answer.json) == (200, {"date": given, "tz": tz, "years": []})
+
+
 @pytest.mark.parametrize("query", [{}, {"range": "all_time"}, {"from": "2026-01-01"}, {"to": "2026-01-01"}])
 def test_compare_needs_a_window_with_two_ends(query: dict[str, str], client: FlaskClient) -> None:
     for path in (LIST, GLOBAL_LIST):
