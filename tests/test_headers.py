@@ -118,6 +118,27 @@ def test_a_preflight_needs_no_key_and_tells_nothing(service_with: Callable[..., 
     assert client.get(INSIGHT, headers={"Origin": SITE} | bearer(KEYS["airflow"])).status_code == 200
 
 
+FROM_SITE, FOR_GET = {"Origin": SITE}, {"Access-Control-Request-Method": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("origins", "asked"), [("", {}), ("", FROM_SITE | FOR_GET), (SITE, {}), (SITE, FROM_SITE), (SITE, FOR_GET)]
+)
+def test_options_that_is_no_preflight_wants_a_key(
+    origins: str, asked: dict[str, str], service_with: Callable[..., FlaskClient]
+) -> None:
+    client = service_with(CORS_ORIGINS=origins, API_KEYS=pairs())
+    for headers in (asked, asked | bearer("wrong")):
+        refused = client.options(INSIGHT, headers=headers)
+        check_problem(refused, 401)
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
+        assert "Allow" not in refused.headers
+    answer = client.options(INSIGHT, headers=asked | bearer(KEYS["airflow"]))
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert client.options("/health", headers=asked).status_code == 200
+
+
 # --- Sizes ------------------------------------------------------------------------------------------------------------
 
 MOST = 64 * 1024
