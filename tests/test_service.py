@@ -1,18 +1,26 @@
 """Health, readiness, and what happens where the database is not as it has to be."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, create_engine, make_url, text
+from werkzeug.test import TestResponse
 
 from app import create_app
+from app.extensions import db
 from app.models.base import Base
 from app.models.history import History
+from app.silence import WatchedConnection
 from config import load_settings
+from tests.test_errors import check_problem
+
+ONE_CONNECTION = {"DATABASE_POOL_SIZE": "1", "DATABASE_MAX_OVERFLOW": "0", "DATABASE_POOL_TIMEOUT": "0.2"}
 
 
 @pytest.fixture
@@ -39,6 +47,12 @@ def write(url: str, *statements: str) -> None:
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
+
+
+def check_away(answer: TestResponse, detail: str) -> None:
+    """An answer is the problem of a database that cannot answer now."""
+    assert check_problem(answer, 503)["detail"] == detail
+    assert answer.headers["Retry-After"] == "5"
 
 
 def closed_port() -> int:
@@ -79,9 +93,8 @@ def test_a_missing_table_is_named_and_answers_are_503_until_it_is_back(own_datab
     assert ready.status_code == 503
     assert '"History"' in ready.json["checks"]["schema"]
     refused = client.get("/insights/total/listens/1")
-    assert refused.status_code == 503
+    check_away(refused, "The database lacks a table or a column of the platform, or does not let this service read it")
     assert "History" not in refused.text  # no driver text
-    assert refused.headers["Cache-Control"] == "no-store"
     write_back = create_engine(own_database)
     with write_back.begin() as connection:
         connection.execute(text('ALTER TABLE elsewhere RENAME TO "History"'))
@@ -120,9 +133,7 @@ def test_an_unreachable_database_is_a_503_and_the_process_stays_up() -> None:
     ready = client.get("/ready")
     assert ready.status_code == 503
     assert ready.json["checks"]["database"] == "cannot be reached"
-    refused = client.get("/insights/global/top/tracks")
-    assert refused.status_code == 503
-    assert refused.json["error"] == refused.json["detail"] == "The database cannot be reached"
+    check_away(client.get("/insights/global/top/tracks"), "The database cannot be reached")
     assert client.get("/health").status_code == 200
 
 
@@ -139,6 +150,30 @@ def test_cut_connections_are_replaced(own_database: str, server_url: str) -> Non
     assert client.get("/insights/total/listens/1").status_code == 200
 
 
+def terminate(connection: WatchedConnection) -> None:
+    with suppress(psycopg2.OperationalError):
+        connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+# The next statement raises an OperationalError, or an InterfaceError where the driver knows already.
+@pytest.mark.parametrize("cut", [WatchedConnection.shut, WatchedConnection.close, terminate])
+def test_a_connection_that_is_cut_under_a_request_is_a_503_and_is_replaced(
+    cut: Callable[[WatchedConnection], None], own_database: str
+) -> None:
+    write(own_database)
+    app = create_app(load_settings(ONE_CONNECTION | {"SQLALCHEMY_DATABASE_URI": own_database}))
+    client = app.test_client()
+    cuts = [cut]
+
+    @app.before_request
+    def cut_once() -> None:
+        if cuts:
+            cuts.pop()(db.session.connection().connection.driver_connection)
+
+    check_away(client.get("/insights/total/listens/1"), "The database cannot be reached")
+    assert client.get("/insights/total/listens/1").json == 0
+
+
 def test_a_query_that_runs_too_long_is_a_503(own_database: str) -> None:
     write(own_database)
     client = service_on(own_database, DATABASE_STATEMENT_TIMEOUT="0.2")
@@ -147,15 +182,21 @@ def test_a_query_that_runs_too_long_is_a_503(own_database: str) -> None:
         connection.execute(text('LOCK TABLE "History" IN ACCESS EXCLUSIVE MODE'))
         refused = client.get("/insights/total/listens/1")
     blocker.dispose()
-    assert refused.status_code == 503
-    assert refused.json["detail"] == "The database took too long to answer"
+    check_away(refused, "The database took too long to answer")
+
+
+def test_a_pool_that_has_no_connection_left_is_a_503(own_database: str) -> None:
+    write(own_database)
+    app = create_app(load_settings(ONE_CONNECTION | {"SQLALCHEMY_DATABASE_URI": own_database}))
+    client = app.test_client()
+    with app.app_context(), db.engine.connect():
+        check_away(client.get("/insights/total/listens/1"), "The database is busy")
+    assert client.get("/insights/total/listens/1").json == 0
 
 
 def test_the_service_cannot_write(own_database: str) -> None:
     write(own_database)
     app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": own_database}))
-    from app.extensions import db
-
     with app.app_context(), pytest.raises(Exception, match="read-only transaction"):
         db.session.execute(text('DELETE FROM "History"'))
 

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 from psycopg2 import OperationalError as DriverError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
@@ -16,6 +17,8 @@ from tests.cache.conftest import Service
 from tests.cache.test_single_flight import Elsewhere
 
 AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
+# The connection has ended, and the driver does not say so by an OperationalError.
+CUT = DatabaseError("SELECT 1", {}, psycopg2.DatabaseError("SSL error: unexpected EOF"), connection_invalidated=True)
 
 
 def test_one_caller_refreshes_while_the_others_take_the_stale_answer(service: Service) -> None:
@@ -89,7 +92,7 @@ def test_a_refresh_that_fails_after_the_stale_answer_s_end_serves_it_no_more(
         assert refreshing.result().status_code == 503
 
 
-@pytest.mark.parametrize("error", [AWAY, PoolTimeout("QueuePool limit reached")])
+@pytest.mark.parametrize("error", [AWAY, CUT, PoolTimeout("QueuePool limit reached")])
 def test_while_the_database_is_away_the_stale_answer_is_served(service: Service, error: Exception) -> None:
     service.state()
     service.later(hours=1, minutes=30)
