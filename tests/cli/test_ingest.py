@@ -135,13 +135,22 @@ def test_what_may_be_missing(ingest: Ingest, clean: EmbeddedPostgres, page: Writ
     assert rows(clean, "TrackImages") == rows(clean, "TrackPreviews") == rows(clean, "TrackPopularity") == []
 
 
+def test_an_image_with_one_side_alone_is_left_out(ingest: Ingest, clean: EmbeddedPostgres, page: Write) -> None:
+    sides = [{"height": 64, "width": 64}, {"height": 99}, {"width": 99}]
+    sides += [{"height": 99, "width": None}, {"height": None, "width": 99}]
+    images = [{"url": f"https://img/{number}", **known} for number, known in enumerate(sides)]
+    assert "1 listens added" in ingest(page({"items": [item(album={"images": images})]})).output
+    assert rows(clean, "TrackImages") == [("t1", 64, 64, "https://img/0")]
+
+
 def test_what_is_no_spotify_track_is_skipped_and_counted(ingest: Ingest, clean: EmbeddedPostgres, page: Write) -> None:
     local = item(id=None, is_local=True, artists=[{"id": None, "name": "Me"}])
+    local_with_id = item(id="t2", is_local=True)
     episode = item(type="episode", id="e1", artists=None)
     withdrawn = {"played_at": "2026-01-02T03:04:05Z", "track": None}
-    result = ingest(page({"items": [local, item(), episode, withdrawn]}))
-    assert result.output.endswith("1 listens added, 0 already there, 3 skipped that are no Spotify tracks\n")
-    assert len(rows(clean, "History")) == 1
+    result = ingest(page({"items": [local, local_with_id, item(is_local=False), episode, withdrawn]}))
+    assert result.output.endswith("1 listens added, 0 already there, 4 skipped that are no Spotify tracks\n")
+    assert [track for _, _, track in rows(clean, "History")] == [id_ for id_, *_ in rows(clean, "Tracks")] == ["t1"]
 
 
 def test_an_empty_page(ingest: Ingest, page: Write) -> None:
