@@ -191,6 +191,10 @@ def test_the_share_of_an_artist_is_of_all_listens_also_those_without_artist(
         ([], PLACEHOLDER_IMAGE),
         ([(64, 64, "z"), (640, 10, "y"), (300, 300, "x")], "y"),  # the widest
         ([(300, 200, "a"), (300, 400, "b"), (300, 300, "c")], "b"),  # of equal width the tallest
+        ([(64, 300, "a"), (64, 64, "b")], "a"),
+        ([(64, 300, "b"), (64, 64, "a")], "b"),
+        ([(0, 64, "a"), (0, 300, "b")], "b"),
+        ([(0, 300, "a"), (1, 1, "b")], "b"),  # the widest, however small
     ],
 )
 def test_the_image_is_the_widest_then_the_tallest_or_the_placeholder(
