@@ -1,5 +1,6 @@
 """Users with many listens: who is counted ahead, until when, and what has them counted anew."""
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
+from app.models.rollups import Kind
 from app.rollups import heavy_users
 from app.rollups.folding import fold
 from app.rollups.heavy_users import count_users, due_users
@@ -143,6 +145,17 @@ def test_a_user_who_is_not_counted_is_not_looked_for_each_time(
         assert source(counted, 1) is Listens
     assert len([statement for statement in statements if "heavy_users u" in statement]) == 1
     assert source(counted, 3) is RankedListens
+
+
+def test_nobody_is_more_than_1_alike_however_many_the_listens(counted: Connection, client: FlaskClient) -> None:
+    number = 1_193_214_019
+    assert number**2 / math.sqrt(number**4) > 1  # as fractions are rounded
+    many = "UPDATE insights.user_rankings SET plays = ARRAY[:number] WHERE user_id = 3 AND kind = :kind"
+    counted.execute(text(many), {"number": number, "kind": Kind.PRIMARY_ARTIST})
+    comparison = client.get("/insights/compare/3/3").json
+
+    assert comparison["shared_primary_artists"][0]["counts"] == [number, number]
+    assert comparison["similarity"] == 1
 
 
 # A statement tells whether there are rollups, one what they are, and one until when the user is counted.
