@@ -13,6 +13,7 @@ from tests.oracle import artist_page, compare, history, on_this_day, track_page,
 from tests.oracle.calendar import instant_text, local_date
 from tests.oracle.checks import Substance, difference, examples, loaded, uncached
 from tests.oracle.lists import ranking
+from tests.test_errors import check_problem, wrong
 
 settings = uncached  # the fixture of conftest.py, overridden
 
@@ -116,9 +117,13 @@ def test_a_tracks_or_artists_page_is_the_oracles(
 
 
 @pytest.mark.parametrize(("name", "page"), PAGES)
-@pytest.mark.parametrize("id", ["unknown", "x" * 25, "x" * 2000, "%20", "%FF", "%00"])
+@pytest.mark.parametrize("id", ["unknown", "x" * 25, "x" * 2000, "%20", "%EF%BF%BD"])
 def test_an_unknown_track_or_artist_is_a_404(name: str, page: Any, id: str, client: FlaskClient) -> None:
-    answer = client.get(f"/insights/{name}/{id}")
-    # A NUL byte or bytes that are no text cannot be an id of any track: either is a fair answer to them.
-    assert answer.status_code in ({400, 404} if id in {"%FF", "%00"} else {404})
-    assert answer.content_type == "application/problem+json"
+    problem = check_problem(client.get(f"/insights/{name}/{id}"), 404)
+    assert problem["detail"] == f"There is nothing of this id in {name}"
+
+
+@pytest.mark.parametrize("id", ["%00", "a%00", "%00a"])
+@pytest.mark.parametrize(("name", "page"), PAGES)
+def test_an_id_with_a_nul_is_a_400(name: str, page: Any, id: str, client: FlaskClient) -> None:
+    assert wrong(client.get(f"/insights/{name}/{id}")) == [f"{name.removesuffix('s')}_id"]
