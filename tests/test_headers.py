@@ -109,6 +109,7 @@ def test_a_preflight_needs_no_key_and_tells_nothing(service_with: Callable[..., 
         assert (answer.status_code, answer.data) == (200, b"")
         assert answer.headers["Access-Control-Allow-Headers"].lower() == "authorization"
         assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
+        assert answer.headers["Access-Control-Max-Age"] == "600"
         assert "Access-Control-Allow-Origin" not in preflight(client, origin="https://evil.example").headers
     check_problem(preflight(client, "/insights/nothing"), 401)
     check_problem(client.options(INSIGHT), 401)

@@ -82,14 +82,14 @@ def test_the_next_window_begins_with_all_of_it(limited: MakeService) -> None:
 def test_several_limits_hold_together(limited: MakeService) -> None:
     service = limited("100 per minute; 2 per hour")
     assert [service.get().status_code for _ in range(4)] == [200, 200, 429, 429]
-    assert int(service.get().headers["Retry-After"]) > 3000
+    assert 3580 < int(service.get().headers["Retry-After"]) <= 3600
 
 
 def test_probes_are_not_counted(limited: MakeService) -> None:
     service = limited("1 per minute")
-    for path in ("/health", "/ready") * 5:
+    for path, status in (("/health", 200), ("/ready", 503)) * 5:  # there is no database
         answer = service.get(path)
-        assert (answer.status_code in {200, 503}, limits_of(answer)) == (True, (None, None, None))
+        assert (answer.status_code, limits_of(answer)) == (status, (None, None, None))
     assert [service.get().status_code for _ in range(2)] == [200, 429]
     assert service.get("/health").status_code == 200
 
@@ -142,10 +142,11 @@ def test_no_count_stays_for_good(shared: MakeService, valkey: Valkey) -> None:
     with valkey.client as client:
         counted = list(client.scan_iter(f"{service.app.config['CACHE_KEY_PREFIX']}LIMITER*"))
         assert len(counted) == 2
-        assert all(0 < client.ttl(key) <= 3600 for key in counted)
         for _ in range(3):
+            minute, hour = sorted(client.ttl(key) for key in counted)
+            assert 40 < minute <= 60
+            assert 3580 < hour <= 3600
             service.get()
-        assert all(0 < client.ttl(key) <= 3600 for key in counted)
 
 
 # --- While the shared backend is away ---------------------------------------------------------------------------------

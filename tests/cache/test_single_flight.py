@@ -164,7 +164,7 @@ def test_the_lock_of_a_dead_process_falls_free(
         first = pool.submit(dying.state)
         assert dying.probe.running.wait(20)
         (lock,) = client.keys(f"{dying.app.config['CACHE_KEY_PREFIX']}lock:*")
-        assert 0 < client.pttl(lock) <= 5000
+        assert 3000 < client.pttl(lock) <= 5000
         client.set(lock, "of a process that renews it no more", px=1000)
         assert other.state() == "MISS"
         # At the latest when its own time is over: on a busy machine giving it back may take too long to be waited for.

@@ -12,8 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
 from app.schemas import parameters as takes
-from benchmarks.faults.servers import wait_until
+from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
+from tests.cache.test_contract import HOUR
 from tests.cache.test_single_flight import Elsewhere
 
 AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
@@ -127,6 +128,25 @@ def test_a_fault_of_the_service_itself_is_not_hidden_by_a_stale_answer(service: 
         service.probe.error = error
         assert service.get().status_code == 500
         service.settle()
+
+
+@pytest.mark.parametrize(
+    ("path", "now", "least", "most"),
+    [
+        ("/probe/list/1", "2026-11-23T12:00:00", 0.9 * HOUR + HOUR, 2 * HOUR),
+        ("/probe/today/1", "2026-11-23T12:00:00", 0.9 * HOUR + HOUR, 2 * HOUR),
+        ("/probe/today/1", "2026-11-23T23:00:00", HOUR, HOUR),  # until midnight
+    ],
+)
+def test_an_answer_is_kept_for_as_long_as_it_may_be_served(
+    path: str, now: str, least: float, most: float, shared: Callable[..., Service], valkey: Valkey
+) -> None:
+    service = shared()
+    service.clock.set(now)
+    service.state(path)
+    with valkey.client as client:
+        (key,) = client.keys(f"{service.app.config['CACHE_KEY_PREFIX']}answer:*")
+        assert least - 20 < client.ttl(key) <= most
 
 
 def test_without_a_grace_period_nothing_is_served_stale(make_cached: Callable[..., Service]) -> None:
