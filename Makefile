@@ -8,7 +8,7 @@ $(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 $(BIN)/bandit --quiet --tests B608 --exclude app/rollups,app/services/rolled_up_relations.py --recursive app
 endef
 
-.PHONY: help run test lint audit fuzz bench faults postman postman-check image-check stop clean
+.PHONY: help run test lint audit fuzz mutants bench faults postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ audit: .venv/installed  ## look for insecure code, and for published advisories 
 fuzz: .venv/installed  ## send 10,000 generated requests
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest tests/test_schemathesis.py
 
+mutants: .venv/installed  ## see which changes of the code the tests notice, of 200 (MUTANTS="--number N --seed S")
+	$(BIN)/python -m tests.mutation $(MUTANTS)
+
 bench: .venv/installed  ## measure everything against the targets, on 1 M and 10 M listens (BENCH="--sizes S,M,L")
 	$(BIN)/python -m benchmarks $(BENCH)
 
@@ -53,7 +56,7 @@ stop:  ## stop a running or left-over service and its PostgreSQL
 
 clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
-	rm -rf .venv .data postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .data .mutants postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Made last, so that an installation that was broken off is begun anew.
