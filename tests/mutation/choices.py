@@ -28,7 +28,7 @@ def recorded(workers: list[Worker], pool: ThreadPoolExecutor) -> Tests:
     known = json.loads(LINES.read_text()) if LINES.exists() else {}
     kept = {file: known[file] for file in files if known.get(file, {}).get("key") == keys[file]}
     if missing := [file for file in files if file not in kept]:
-        print(f"Recording the lines that the tests in {len(missing)} files run", flush=True)
+        print(f"Recording the lines that tests run. Files of tests: {len(missing)}", flush=True)
         kept |= {file: {"key": keys[file], "tests": {}} for file in missing}
         for tests in pool.map(Worker.record, workers, [missing[n :: len(workers)] for n in range(len(workers))]):
             for test, found in tests.items():

@@ -38,6 +38,7 @@ class Recorder:
         self._without: set[str] = set()  # tests that failed or were skipped
         self._coverage = Coverage(data_file=None, include=MUTATED, config_file=False)
         self._coverage.set_option("run:core", "ctrace")  # sys.monitoring cannot tell the tests apart
+        self._coverage.set_option("run:disable_warnings", ["no-data-collected"])  # some files run nothing of it
 
     def pytest_sessionstart(self) -> None:
         self._coverage.start()

@@ -51,11 +51,13 @@ class Worker(NamedTuple):
 
     def record(self, files: list[str]) -> Tests:
         """What the tests in these files take and run, without those that fail or are skipped."""
+        if not files:
+            return {}
         path = self.tree / "lines.json"
-        code, output = self._pytest("--record-lines", str(path), *files) if files else (PASSED, "")
-        if code not in (PASSED, FAILED):
+        code, output = self._pytest("--record-lines", str(path), *files)
+        if code not in (PASSED, FAILED) or not path.exists():
             raise SystemExit(f"The suite does not run:\n{output}")
-        recorded = json.loads(path.read_text()) if files else {"tests": {}, "left out": []}
+        recorded = json.loads(path.read_text())
         for test in recorded["left out"]:
             print(f"Left out, as it is skipped or fails without a mutant: {test}", flush=True)
         tests: Tests = recorded["tests"]
