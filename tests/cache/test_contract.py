@@ -171,6 +171,11 @@ def test_size_and_stats(service: Service, kind: str) -> None:
     assert (service.size(), service.stats()["misses"]) == (0, 4)
 
 
+def test_an_answer_about_an_instant_is_counted_too(service: Service) -> None:
+    service.get("/probe/list/1?from=2026-11-01T12:30:00Z")
+    assert service.size() == 1
+
+
 def test_counting_writes_nothing(service: Service) -> None:
     service.state()
     service.invalidate()
