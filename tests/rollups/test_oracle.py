@@ -6,12 +6,14 @@ from types import FunctionType
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine
 
 from app.rollups.folding import fold
 from app.rollups.heavy_users import count_users, due_users
 from tests import test_oracle_measures, test_oracle_pages
 from tests.conftest import NOW
+from tests.factories import Platform
 from tests.oracle.checks import examples, uncached
 from tests.rollups.conftest import install
 from tests.servers import url_of
@@ -61,3 +63,15 @@ test_everyone = again(test_oracle_measures.test_everyones_or_a_groups_answers_ar
 test_years = again(test_oracle_pages.test_a_year_is_the_oracles)
 test_comparisons = again(test_oracle_pages.test_compare_is_the_oracles)
 test_pages = again(test_oracle_pages.test_a_tracks_or_artists_page_is_the_oracles)
+
+
+def test_a_clock_that_shows_full_hours_within_a_slot_is_read_live(client: FlaskClient, platform: Platform) -> None:
+    # Liberia was 44 minutes and 30 seconds behind until 1972: the day began half a minute before a slot ends.
+    platform.listen(platform.user(1), platform.track(), "1971-06-01T00:44:45")
+    query = {"tz": "Africa/Monrovia"}
+
+    clock = client.get("/insights/global/clock", query_string=query).json["count"]
+    series = client.get("/insights/global/activity", query_string=query | {"bucket": "day"}).json["buckets"]
+
+    assert [(day, hour) for day in range(7) for hour in range(24) if clock[day][hour]] == [(1, 0)]
+    assert [bucket["start"] for bucket in series] == ["1971-06-01T00:44:30Z"]
