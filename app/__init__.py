@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import auth, database, errors, headers, limits, logs, metrics, openapi, sizes
-from app.cache import backends, front
+from app.cache import backends
 from app.clock import now
 from app.extensions import compress
 from app.json import JSONProvider
@@ -46,7 +46,6 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.config.from_mapping(settings, **COMPRESSION, CLOCK=now)
     backends.init_app(app)
-    front.init_app(app)
     logs.init_app(app)
     auth.init_app(app)
     limits.init_app(app)

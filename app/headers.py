@@ -3,8 +3,6 @@
 from flask import Flask, Response
 from flask_cors import CORS
 
-from app.cache.front import front_of
-
 # For pages, of which there is one: its scripts, styles and requests are this service's own, and no page may frame it.
 # Swagger UI's style sheet has its pictures in data: URLs.
 PAGE_POLICY = "; ".join(
@@ -46,18 +44,16 @@ def _vary_by_origin(response: Response) -> Response:
 
 def init_app(app: Flask) -> None:
     """Add the headers, and those of CORS where CORS_ORIGINS names any."""
-    # Flask has put them on every answer that the front knows.
-    with front_of(app).doing_the_part_of_hooks():
-        app.after_request(harden)
-        if origins := app.config["CORS_ORIGINS"]:
-            CORS(
-                app,
-                origins=list(origins),
-                methods=["GET", "HEAD", "POST"],
-                allow_headers=TAKEN,
-                expose_headers=EXPOSED,
-                max_age=600,
-                always_send=False,
-                vary_header=False,
-            )
-            app.after_request(_vary_by_origin)
+    app.after_request(harden)
+    if origins := app.config["CORS_ORIGINS"]:
+        CORS(
+            app,
+            origins=list(origins),
+            methods=["GET", "HEAD", "POST"],
+            allow_headers=TAKEN,
+            expose_headers=EXPOSED,
+            max_age=600,
+            always_send=False,
+            vary_header=False,
+        )
+        app.after_request(_vary_by_origin)

@@ -8,13 +8,11 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RateLimitExceeded
-from limits import parse_many
 from limits.storage import Storage
 
 from app.auth import Access, access_of, caller_id, is_preflight
 from app.cache.backends import shared_counters
 from app.cache.breaker import CacheUnavailableError
-from app.cache.front import front_of
 from app.counters import Counters, LocalCounters, Window
 from app.errors import problem
 
@@ -76,20 +74,8 @@ class Limits:
             storage_options={"counters": shared_counters(app) or LocalCounters()},  # type: ignore[dict-item]
         )
         self._limiter.request_filter(_is_exempt)
-        with front_of(app).doing_the_part_of_hooks():
-            self._limiter.init_app(app)
-            app.after_request(self.add_headers)
-        # As Flask-Limiter takes them: the shortest first, and none after the first that is exceeded.
-        self._items = sorted(parse_many(app.config["RATELIMIT_DEFAULT"]))
-
-    def hit(self, caller: str) -> dict[str, str] | None:
-        """Count a request that Flask does not see; the headers of its answer, or None where it is one too many."""
-        headers: dict[str, str] = {}
-        for item in self._items:
-            if not self._limiter.limiter.hit(item, caller, ALL_ROUTES):
-                return None
-            headers = self._headers(item.key_for(caller, ALL_ROUTES), item.amount)
-        return headers
+        self._limiter.init_app(app)
+        app.after_request(self.add_headers)
 
     def add_headers(self, response: Response) -> Response:
         """Tell the caller what is left, and when there will be more."""
@@ -121,5 +107,5 @@ def init_app(app: Flask) -> None:
     """Limit what one caller may ask for, where RATELIMIT_ENABLED says so. Callers are to be known by then."""
     if not app.config["RATELIMIT_ENABLED"]:
         return
-    front_of(app).limits = Limits(app)
+    Limits(app)
     app.register_error_handler(RateLimitExceeded, _refuse)

@@ -148,7 +148,7 @@ MOST = 64 * 1024
 @pytest.mark.parametrize(("method", "path"), [("POST", "/cache/invalidate"), ("GET", INSIGHT), ("GET", "/health")])
 def test_a_body_over_64_kb_is_a_413(client: FlaskClient, method: str, path: str) -> None:
     secret = {"X-Invalidation-Secret": SECRET}
-    client.get(path)  # so that the front knows it, where it can
+    client.get(path)  # so that the cache has it, where it keeps it
     assert client.open(path, method=method, data=b"x" * MOST, headers=secret).status_code == 200
     check_problem(client.open(path, method=method, data=b"x" * (MOST + 1), headers=secret), 413)
 

@@ -199,6 +199,7 @@ def init_app(app: Flask) -> None:
     }
     kind = "app.cache." + backends[app.config["CACHE_TYPE"]]
     cache.init_app(app, {"CACHE_TYPE": kind, "CACHE_NO_NULL_WARNING": True})
+    app.before_request(lambda: backend().begin())
 
 
 def backend() -> Backend:

@@ -6,7 +6,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from flask import Response, current_app, g, request
+from flask import Response, current_app, request
 
 from app.cache.answers import Asked, Found, NotKept, State, find, note
 from app.cache.backends import backend
@@ -63,8 +63,6 @@ def cached(
             except NotKept as passed:
                 return _passed(passed.response)
             note(store, found.state, question, started)
-            if not unless and found.state in {State.HIT, State.MISS}:
-                g.sent_from_cache = question, found.entry  # for app.cache.front
             return _response(found)
 
         return call

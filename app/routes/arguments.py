@@ -45,8 +45,6 @@ def checked(schema: type[Schema]) -> Callable[[Callable[..., Any]], Callable[...
         def call(**path: str) -> Any:
             return view(**_load(checker, path))
 
-        # For the cache's front, as long as no other decorator stands around this one.
-        call.asks_by_path_and_query = call  # type: ignore[attr-defined]
         return call
 
     return decorator

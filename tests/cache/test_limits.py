@@ -42,7 +42,7 @@ def test_limits_are_off_unless_they_are_set(make_cached: MakeService) -> None:
 
 def test_one_request_too_many_is_a_429_that_tells_when_to_come_back(limited: MakeService) -> None:
     service = limited()
-    for left in ("2", "1", "0"):  # a miss by Flask, a hit by Flask's front, another one
+    for left in ("2", "1", "0"):  # a miss, and two hits
         answer = service.get()
         assert (answer.status_code, *limits_of(answer)[:2]) == (200, "3", left)
         assert 50 <= int(answer.headers["RateLimit-Reset"]) <= 60
@@ -56,7 +56,7 @@ def test_one_request_too_many_is_a_429_that_tells_when_to_come_back(limited: Mak
         assert 50 <= int(answer.headers["Retry-After"]) <= 60
 
 
-def test_hits_before_flask_are_counted_once(limited: MakeService) -> None:
+def test_hits_are_counted_once(limited: MakeService) -> None:
     service = limited("50 per minute")
     left = [int(service.get().headers["RateLimit-Remaining"]) for _ in range(50)]
     assert left == list(reversed(range(50)))
