@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any
 
 from flask import Response, current_app, request
+from werkzeug.http import quote_etag
 
 from app.cache.answers import Asked, Found, NotKept, State, find, note
 from app.cache.backends import backend
@@ -80,16 +81,23 @@ def _passed(response: Response) -> Response:
 
 def _response(found: Found) -> Response:
     """The answer, or a 304 for a caller that has it."""
-    entry, asked = found.entry, request.if_none_match
-    # A compressed answer's tag ends in ":" and the algorithm; the caller is told the tag that it has.
-    tags = (tag for tag in asked.as_set(include_weak=True) if tag and tag.partition(":")[0] == entry.etag)
-    tag = next(tags, entry.etag if asked.star_tag else None)
+    entry = found.entry
     response = Response(entry.payload, headers=entry.headers)
-    response.set_etag(tag or entry.etag)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("Accept-Encoding")
-    response.headers["X-Cache"] = found.state.value
-    if tag is not None:
-        response.status_code = 304
-        response.set_data(b"")
+    response.headers.extend(
+        {
+            "ETag": quote_etag(entry.etag),
+            "Cache-Control": "private, no-cache",
+            "Vary": "Accept-Encoding",
+            "X-Cache": found.state.value,
+        }
+    )
+    if "If-None-Match" in request.headers:
+        asked = request.if_none_match
+        # A compressed answer's tag ends in ":" and the algorithm; the caller is told the tag that it has.
+        tags = (tag for tag in asked.as_set(include_weak=True) if tag and tag.partition(":")[0] == entry.etag)
+        tag = next(tags, entry.etag if asked.star_tag else None)
+        if tag is not None:
+            response.set_etag(tag)
+            response.status_code = 304
+            response.set_data(b"")
     return response

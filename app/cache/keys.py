@@ -59,7 +59,7 @@ def _text(value: Any) -> str:
     if is_dataclass(value) and not isinstance(value, Audience):
         return ",".join(_text(getattr(value, field.name)) for field in fields(value))
     # Nothing that a caller writes can look like the next argument.
-    return quote(value, safe=":/") if isinstance(value, str) else quote(str(value), safe=":/, +")
+    return quote(value, safe=":/") if isinstance(value, str) else str(value)
 
 
 def _users_of(name: str, value: Any) -> Iterable[int]:

@@ -1,6 +1,5 @@
 """What depends on how a client asked: texts for numbers, and the URLs of other pages."""
 
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -79,27 +78,20 @@ def _link(page: Page, total: int) -> str:
     )
 
 
-# A page in what `_link` gives.
-PAGE = re.compile(r"<\?limit=(\d+)&offset=(\d+)>")
-
-
 def links_as_asked(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose `Link` keeps all parameters of the request."""
+    """A view whose `Link` keeps the path and all other parameters of the request."""
 
     @wraps(view)
     def presented(**question: Any) -> Response:
         response = view(**question)
         if link := response.headers.get("Link"):
-            response.headers["Link"] = PAGE.sub(lambda page: f"<{_url({'limit': page[1], 'offset': page[2]})}>", link)
+            others = {name: value for name, value in request.args.items() if value and name not in {"limit", "offset"}}
+            path = quote(request.root_path + request.path)
+            kept = f"&{urlencode(others)}" if others else ""
+            response.headers["Link"] = link.replace("<?", f"<{path}?").replace(">", f"{kept}>")
         return response
 
     return presented
-
-
-def _url(changed: dict[str, Any]) -> str:
-    """The request's URL, from its path on, with some parameters changed."""
-    kept = {name: value for name, value in request.args.items() if value and name not in changed}
-    return f"{quote(request.root_path + request.path)}?{urlencode(changed | kept)}"
 
 
 def _duration(milliseconds: int) -> str:
