@@ -425,7 +425,10 @@ def test_compose_waits_for_healthy_servers_and_holds_no_secret() -> None:
                 assert re.fullmatch(r"\$\{\w+(:\?[^}]+|:-)\}", value), name  # required, or empty; no default
             assert not re.search(r"://[^/]*:[^/]*@", str(value)), name  # no password in a URL
     assert services["api"]["read_only"] is True
-    assert services["api"]["ports"][0].startswith("127.0.0.1:")  # without keys the API is open
+    # Without keys the API is open, and without the proxy a slow client holds a thread.
+    assert services["proxy"]["ports"][0].startswith("127.0.0.1:")
+    assert "ports" not in services["api"]
+    assert services["api"]["environment"]["TRUSTED_PROXIES"] == 1
 
 
 # --- buildspec.yml ----------------------------------------------------------------------------------------------------
