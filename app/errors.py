@@ -19,9 +19,6 @@ log = structlog.get_logger(__name__)
 QUERY_CANCELED = "57014"
 SCHEMA_DIFFERS = {"42P01", "42703", "42501", "3F000"}  # undefined table, undefined column, no privilege, no schema
 
-# What a caller is told of a fault of the service's own.
-FAULT = "The server ran into an error of its own"
-
 # What may stand in a URI's path as it is (RFC 3986).
 IN_A_PATH = "/!$&'()*+,;=:@"
 
@@ -41,22 +38,17 @@ class BadParametersError(ValueError):
         self.errors = errors
 
 
-def document(status: int, detail: str, instance: str, request_id: str | None) -> dict[str, Any]:
-    """The members that every problem has."""
-    return {
+def problem(status: int, detail: str, **members: Any) -> Response:
+    """A problem document of the given status; `members` are added to the standard ones."""
+    standard = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": instance,
+        "instance": quote(request.path, safe=IN_A_PATH),
         "error": detail,
-        "request_id": request_id,
+        "request_id": g.get("request_id"),
     }
-
-
-def problem(status: int, detail: str, **members: Any) -> Response:
-    """A problem document of the given status; `members` are added to the standard ones."""
-    standard = document(status, detail, quote(request.path, safe=IN_A_PATH), g.get("request_id"))
     body = current_app.json.dumps(standard | members)
     return Response(body, status, {"Cache-Control": "no-store"}, mimetype="application/problem+json")
 
@@ -113,7 +105,7 @@ def _cache_error(_error: CacheUnavailableError) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.error("unexpected_error", exc_info=error)
-    return problem(500, FAULT)
+    return problem(500, "The server ran into an error of its own")
 
 
 def init_app(app: Flask) -> None:

@@ -1,13 +1,15 @@
-"""How many requests one caller may make: Flask-Limiter, counting where this service keeps what it shares.
+"""How many requests one caller may make, and how large their bodies may be.
 
-One limit holds for all routes together; probes are not counted. Where the counts cannot be reached, nobody is refused.
+Flask-Limiter counts where this service keeps what it shares. One limit holds for all routes together; probes are not
+counted. Where the counts cannot be reached, nobody is refused.
 """
 
 import threading
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 from flask_limiter import Limiter, RateLimitExceeded
+from gunicorn.http.errors import ParseException
 from limits.storage import Storage
 
 from app.auth import Access, access_of, caller_id, is_preflight
@@ -18,6 +20,9 @@ from app.errors import problem
 
 # What Flask-Limiter counts by, beside the caller: not by route, as it does by default.
 ALL_ROUTES = "all"
+
+# Bytes.
+MOST_BODY = 64 * 1024
 
 
 class WindowStorage(Storage):
@@ -103,9 +108,25 @@ def _refuse(error: RateLimitExceeded) -> Response:
     return problem(429, f"Too many requests: {error.limit.limit} are allowed")
 
 
+def check_body() -> None:
+    """Abort with 413 for a body over MOST_BODY: Flask looks at bodies that are read, and no route reads one."""
+    if request.content_length or "Transfer-Encoding" in request.headers:
+        try:
+            length = len(request.get_data())
+        except ParseException:
+            abort(400, "The body is not made of chunks")
+        if length > MOST_BODY:
+            abort(413)
+
+
 def init_app(app: Flask) -> None:
-    """Limit what one caller may ask for, where RATELIMIT_ENABLED says so. Callers are to be known by then."""
-    if not app.config["RATELIMIT_ENABLED"]:
-        return
-    Limits(app)
-    app.register_error_handler(RateLimitExceeded, _refuse)
+    """Limit the size of bodies, and the number of requests where RATELIMIT_ENABLED says so.
+
+    To be called after authentication: callers are known by then, and others are told nothing.
+    """
+    if app.config["RATELIMIT_ENABLED"]:
+        Limits(app)
+        app.register_error_handler(RateLimitExceeded, _refuse)
+    # A body of undeclared length is cut here, without an error: one byte more tells that it was too large.
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BODY + 1
+    app.before_request(check_body)

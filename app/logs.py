@@ -151,15 +151,10 @@ def _as_json(_logger: Any, _level: str, event: dict[str, Any]) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
-def new_request_id() -> str:
-    """An id for a request that brings none."""
-    return os.urandom(16).hex()
-
-
 def begin(environ: Mapping[str, Any]) -> str:
     """Begin to serve a request: its id, which stands in every line until the end."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
+    request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
     _request_id.set(request_id)
     _caller.set(None)
     _unwritten.set([])

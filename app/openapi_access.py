@@ -42,8 +42,8 @@ RESPONSES: Json = {
     },
     "ContentTooLarge": {"description": "The body has more than 64 kB.", "content": _PROBLEM},
     "URITooLong": {
-        "description": "The request line has more than 8,190 bytes. The body may be the server's own.",
-        "content": _PROBLEM | {"text/html": {"schema": {"type": "string"}}},
+        "description": "The request line has more than 8,190 bytes. The body is the server's own.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
     },
     "TooManyRequests": {
         "description": "Requests are limited, and this caller has made as many as it may; or it was wrong about a "

@@ -1,4 +1,4 @@
-"""The headers of security on every answer, CORS, and how large a request may be."""
+"""The headers of security on every answer, CORS, and how large a body may be."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -172,10 +172,3 @@ def test_who_has_no_key_is_told_nothing_of_sizes(service_with: Callable[..., Fla
     client = service_with(API_KEYS=pairs())
     check_problem(client.post("/cache/invalidate", data=b"x" * (MOST + 1)), 401)
     check_problem(client.post("/cache/invalidate", data=b"x" * (MOST + 1), headers=bearer(KEYS["airflow"])), 413)
-
-
-def test_a_long_url_is_a_414(client: FlaskClient) -> None:
-    around = len("GET /insights/total/listens/1?users= HTTP/1.1")
-    path = "/insights/total/listens/1?users="
-    check_problem(client.get(path + "x" * (8190 - around)), 400)
-    check_problem(client.get(path + "x" * (8191 - around)), 414)

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from runpy import run_path
 
 import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.config import Config
 from sqlalchemy import Engine, text
 
 from app import logs
@@ -158,6 +160,31 @@ def test_a_statement_that_fails_counts(start: Start, engine_of_all: Engine) -> N
         assert server.ask("/insights/total/listens/1").status == 503
     (line,) = [line for line in server.requests() if line["status"] == 503]
     assert line["queries"] == 2
+
+
+def test_gunicorn_says_of_a_request_only_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SQLALCHEMY_DATABASE_URI", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("ALLOW_ANONYMOUS", "true")
+    logs.configure("INFO")
+    config = Config()
+    config.set("errorlog", None)  # as the file does
+    log = run_path("gunicorn.conf.py")["logger_class"](config)
+    log.info("Booting worker with pid: %s", 1)
+    log.debug("Ignored premature client disconnection. %s", CALLERS[0])
+    try:
+        raise ValueError(CALLERS[0])
+    except ValueError as error:
+        log.warning(f"Invalid request from ip=192.0.2.1: {error}")
+        log.exception("Error handling request %s %s", "GET", f"/{CALLERS[0]}")
+    written = capsys.readouterr().err
+    assert CALLERS[0] not in written
+    assert [orjson.loads(line)["event"] for line in written.splitlines()] == [
+        "Booting worker with pid: 1",
+        "Invalid request: ValueError",
+        "Error handling request",
+    ]
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------
