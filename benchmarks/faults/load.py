@@ -84,15 +84,14 @@ class Sample(NamedTuple):
 
 
 class Client:
-    """One connection, made anew where it was closed. `kept` is whether it is used for more than one request."""
+    """One connection, made again where it was closed."""
 
-    def __init__(self, url: str, right: Mapping[str, bytes] | None, *, kept: bool = True) -> None:
+    def __init__(self, url: str, right: Mapping[str, bytes] | None) -> None:
         parts = urlsplit(url)
         assert parts.hostname
         assert parts.port
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
         self._right = right
-        self._headers = {} if kept else {"Connection": "close"}
 
     def ask(self, question: Question, began: float | None = None) -> Sample:
         """Ask, and check the answer; `began` is when it was to begin, where that is not now."""
@@ -106,7 +105,7 @@ class Client:
                 seconds = time.monotonic() - started
                 return Sample(started, seconds, None, refused=True, note=type(error).__name__)
         try:
-            connection.request("GET", question.path, headers=self._headers)
+            connection.request("GET", question.path)
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -146,7 +145,6 @@ class Load:
     url: str
     right: Mapping[str, bytes]
     clients: int = 8
-    kept: bool = True
     new: float = NEW
     pause: float = 0.005
     samples: list[Sample] = field(default_factory=list)
@@ -165,7 +163,7 @@ class Load:
             thread.join(PATIENCE + 5)
 
     def _run(self, seed: int) -> None:
-        client = Client(self.url, self.right, kept=self.kept)
+        client = Client(self.url, self.right)
         for question in questions(seed, self.new):
             if self._over.is_set():
                 break

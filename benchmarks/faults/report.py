@@ -43,12 +43,9 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
   missed. No request waits for them.
 - **Redis**: no call is waited for longer than a tenth of a second, and not again until Redis answers a trial
   (`app/cache/breaker.py`).
-- **Slow clients**: a thread gets a request whose headers are whole (`app/worker.py`). Until then a connection waits
-  in the poller, 10 s at most; where all `worker_connections` are taken, the one that has waited for longest gives way.
-- **SIGTERM**: from then on the kernel drops what asks for a new connection (`app/syn_filter.py`); its client asks again
-  a second later, and is refused or finds another instance. A worker takes the connections that are there, closes its
-  listener, answers what comes on kept connections with `Connection: close`, and ends when all are closed. Where a
-  sandbox has no socket filters, or a handshake takes more than a tenth of a second just then, the connection is reset.
+- **SIGTERM**: gunicorn answers the requests in flight, for up to 25 s (`graceful_timeout`), and what comes on kept
+  connections within two more seconds, with `Connection: close`. New connections are refused or reset: the balancer
+  takes a container out before it is stopped.
 - **Logs that cannot be written** are lost; `log_lines_lost` tells how many once there is room again.
 
 ## Not tried
@@ -58,10 +55,8 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
   drivers); the service cannot make its standard error non-blocking, for it shares that with whoever started it.
 - **A full `/dev/shm`.** Heartbeats and metrics are in memory there, which is the container's alone; they do not grow
   with the number of requests.
-- **Clients that read slowly what is large.** An answer that the kernel's buffer takes (some hundred kilobytes; a
-  hundred tracks are a tenth of that) holds no thread. A larger one, such as 10,000 buckets asked for without
-  compression, holds one until the client has read most of it, or reads nothing for 5 s. A balancer in front is what
-  shields from that.
+- **Slow clients and malformed requests.** They are the proxy's: it buffers requests and answers (`docker/nginx.conf`,
+  which `tests/test_proxy.py` tries with clients that are slow). The load here comes straight to gunicorn.
 - **Midnight**, and clocks that change: the suite moves the clock past them.
 - **A machine that dies with the service on it.** What it had in hand is lost, as with the killed worker; a balancer and
   a second container are the answer.

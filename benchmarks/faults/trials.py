@@ -90,7 +90,6 @@ def under_load(
     allowed: str = "200 503",
     longest: float = 10.0,
     clients: int = 8,
-    kept: bool = True,
 ) -> Iterator[Watched]:
     """Load before, during and after the block, in which the fault begins and ends; then what is always expected.
 
@@ -99,7 +98,7 @@ def under_load(
     """
     watched = Watched(Outcome())
     outcome = watched.outcome
-    with Load(service.url, stage.right, clients, kept) as load:
+    with Load(service.url, stage.right, clients) as load:
         stage.wait(2)
         until(lambda: len(load.samples) > ENOUGH, BUSY)
         before = len(load.samples)
