@@ -110,13 +110,14 @@ def _refuse(error: RateLimitExceeded) -> Response:
 
 def check_body() -> None:
     """Abort with 413 for a body over MOST_BODY: Flask looks at bodies that are read, and no route reads one."""
-    if request.content_length or "Transfer-Encoding" in request.headers:
+    length = request.content_length or 0
+    if "Transfer-Encoding" in request.headers:
         try:
             length = len(request.get_data())
         except ParseException:
             abort(400, "The body is not made of chunks")
-        if length > MOST_BODY:
-            abort(413)
+    if length > MOST_BODY:
+        abort(413, f"The body may have up to {MOST_BODY} bytes")
 
 
 def init_app(app: Flask) -> None:
