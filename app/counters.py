@@ -11,7 +11,7 @@ MOST = 10_000
 
 
 class Window(NamedTuple):
-    """How many there were, and the instant (in seconds since 1970) at which the count begins anew."""
+    """The number of hits, and the instant (in seconds since 1970) at which counting starts at 0 again."""
 
     hits: int
     ends: float
@@ -22,7 +22,7 @@ class Window(NamedTuple):
         return max(1, ceil(self.ends - time.time()))
 
     def headers(self, allowed: int) -> dict[str, str]:
-        """The `RateLimit` headers, where so many are allowed."""
+        """The `RateLimit` headers under a limit of `allowed` hits."""
         return {
             "RateLimit-Limit": str(allowed),
             "RateLimit-Remaining": str(max(0, allowed - self.hits)),
@@ -34,7 +34,7 @@ class Counters(Protocol):
     """Where is counted. Each call may raise CacheUnavailableError."""
 
     def hit(self, key: str, seconds: int) -> Window:
-        """Count one; a window that begins with it takes so many seconds."""
+        """Count one hit. If it opens a window, that ends after `seconds`."""
 
     def window(self, key: str) -> Window:
         """What was counted."""

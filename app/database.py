@@ -68,7 +68,7 @@ def _limits(timeout: float) -> str:
     SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
     mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
     to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
-    look up a few hundred tracks. A set of ids that is expected to be larger than `work_mem` is read anew for each row
+    look up a few hundred tracks. A set of ids that is expected to be larger than `work_mem` is read again for each row
     that is looked up in it: with the default, after a load of 100,000 listens, lists would take minutes.
     """
     settings = {

@@ -21,7 +21,7 @@ Operation = dict[str, Any]
 CACHE_HEADERS = {
     "ETag": {"description": "Of the payload and the list headers.", "schema": {"type": "string"}},
     "X-Cache": {
-        "description": "HIT: from the cache. MISS: computed. STALE: past its time, while it is computed anew or the "
+        "description": "HIT: from the cache. MISS: computed. STALE: past its time, while it is computed again or the "
         "database is away. BYPASS: computed, with no cache to keep it.",
         "schema": {"type": "string", "enum": ["HIT", "MISS", "STALE", "BYPASS"]},
     },

@@ -77,7 +77,7 @@ class WatchedConnection(connection):
                 raise
 
     def server_is_silent(self) -> bool:
-        """Whether the server leaves a new connection without an answer, be it a refusal."""
+        """Whether the server leaves a new connection without any answer. A refusal is an answer."""
         started = time.monotonic()
         try:
             psycopg2.connect(self._given).close()

@@ -38,7 +38,7 @@ class State(StrEnum):
 
     HIT = "HIT"  # from the cache, or from the caller that computed it while this one waited
     MISS = "MISS"  # computed
-    STALE = "STALE"  # past its time, while another caller computes it anew, or where nobody can
+    STALE = "STALE"  # past its time; another caller is computing it again, or nobody can
     BYPASS = "BYPASS"  # computed, with no cache to keep it
 
 
@@ -47,7 +47,7 @@ COUNTERS = {state: CACHE_ANSWERS.labels(state.value) for state in State}
 
 
 class Found(NamedTuple):
-    """An answer, and how it was come by."""
+    """An answer and its cache state."""
 
     entry: Entry
     state: State
@@ -187,7 +187,7 @@ def _fresh(store: Backend, key: str) -> Found | None:
 
 
 def note(store: Backend, state: State, question: Question, started: float) -> None:
-    """Count and log how an answer was come by, and how long it took since `started` (time.perf_counter)."""
+    """Count and log the cache state of an answer, with the time since `started` (a `time.perf_counter()`) in ms."""
     store.count(state)
     COUNTERS[state].inc()
     logs.log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))

@@ -34,9 +34,9 @@ def cached(
         def moods(audience, window): ...
 
     `timeout` is in seconds, CACHE_DEFAULT_TIMEOUT where it is None; after it an answer may be served stale for
-    CACHE_STALE_TIMEOUT while one caller computes it anew. `unless` keeps the cache out: without a parameter it is asked
-    before the cache is looked at, with one it is given the response before that is stored. Only answers of status 200
-    are stored, with the list headers and no others. A cached `0` or `[]` is a hit like any other.
+    CACHE_STALE_TIMEOUT while one caller computes it again. `unless` keeps the cache out: without a parameter it is
+    asked before the cache is looked at, with one it is given the response before that is stored. Only answers of status
+    200 are stored, with the list headers and no others. A cached `0` or `[]` is a hit like any other.
 
     An argument that is one user's `Audience`, or named `user_id`, makes it an answer of that user, which the user's
     invalidation drops. One whose argument is a group or everyone, or that is said to be `of_everyone`, is dropped with

@@ -113,7 +113,7 @@ class EmbeddedPostgres:
                 self._halt()
 
     def stop(self) -> bool:
-        """Stop the server, whoever uses it; True where it ran."""
+        """Stop the server, even if other processes use it; True where it ran."""
         if not self.home.is_dir():
             return False
         with self._locked():

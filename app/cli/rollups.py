@@ -90,10 +90,10 @@ def install() -> None:
 
 
 @rollups.command()
-@click.option("--resume", is_flag=True, help="Go on with a build that was broken off, rather than begin anew.")
+@click.option("--resume", is_flag=True, help="Go on with a build that was broken off, rather than begin again.")
 @with_appcontext
 def rebuild(resume: bool) -> None:
-    """Build all rollups anew."""
+    """Build all rollups again, from the live tables."""
     with _writer() as connection, _progress() as tell:
         _require_installation(connection)
         if not resume:

@@ -76,7 +76,7 @@ def exit_on_signals() -> None:
 def demo_database(server: EmbeddedPostgres, size: Size | None = None) -> Iterator[Engine]:
     """The embedded database, up for the length of the block; filled with demo data where it has no users and no tracks.
 
-    Whoever has put data of their own into it therefore keeps that, and gets no demo data beside it.
+    A database that already has data therefore keeps it, and gets no demo data.
     """
     with embedded_database(server) as engine:
         _fill_if_empty(engine, size or Size())
@@ -137,7 +137,7 @@ def _fill_if_empty(engine: Engine, size: Size) -> None:
         with _progress("Making demo data") as advance:
             fill(connection, size, SEED, datetime.now(UTC).replace(tzinfo=None), advance)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM (ANALYZE)")  # the planner knows nothing of so many new rows
+        connection.exec_driver_sql("VACUUM (ANALYZE)")  # the planner has no statistics on the new rows
 
 
 @contextmanager

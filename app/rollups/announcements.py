@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 # Seconds: between two looks for the unannounced, and at what else is to be done; between two ends of everyone's
 # generation, or of all, so that a loader that commits all the time leaves the answers some life; before a connection
-# that was lost is made anew.
+# that was lost is made again.
 TICK, LIFE_OF_EVERYONE, PAUSE = 0.25, 0.5, 0.5
 # Seconds between two looks at whether the rollups are installed.
 ABSENCE = 5

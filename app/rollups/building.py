@@ -64,7 +64,7 @@ def build(
 ) -> None:
     """Build the parts that are missing at the instant that `now` gives, on a connection in autocommit.
 
-    `tell` is told each part before it is built. `in_pairs`, parts that do not hang on each other are built two at a
+    `tell` is told each part before it is built. `in_pairs`, parts that do not depend on each other are built two at a
     time, the second one on a connection of its own.
     """
     built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()

@@ -37,8 +37,7 @@ def fold(connection: Connection) -> int:
     return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
 
 
-# Whom a listener has not found noted until now, it will not find: they are announced with the fold, be it that the logs
-# hold nothing any more, since a process of the version before has folded it in.
+# The fold deletes the notes of unannounced users, so it announces those users, even if the logs are empty by now.
 ANNOUNCE = """
     WITH gone AS (DELETE FROM insights.unannounced RETURNING users)
     SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone, unnest(users) AS user_id

@@ -1,7 +1,7 @@
 """Users with many listens: those before an instant are counted ahead, each user's by themselves.
 
 What is counted stays as it is. What a user listens to later is read live, and added. A change of what is counted, in
-the listens or in the catalogue, has the user forgotten and counted anew.
+the listens or in the catalogue, has the user forgotten and counted again.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from app.rollups.changes import catalogue_changes, slot_of
 from app.rollups.counting import counted
 from app.timezones import DAY, naive
 
-# From so many listens on, a user is counted ahead: below, live listens are as quick, and the space is better spent.
+# Listens from which a user is counted ahead. With fewer, live listens are as quick, and the space is better spent.
 MANY = 10_000
 # How old a count may get: a month's listens are quickly read.
 OLDEST = 30 * DAY
@@ -37,7 +37,7 @@ DUE = f"""
 
 
 def count_users(connection: Connection, users: list[int], now: datetime) -> None:
-    """Count users anew, in the transaction that is open, in whose snapshot the logs are empty."""
+    """Count users again, in the open transaction, in whose snapshot the logs are empty."""
     values = {"users": users, "ends": _until(now)}
     for statement in (FORGET, COUNT_SLOTS, COUNT_RANKINGS):
         connection.execute(text(statement), values)

@@ -22,7 +22,7 @@ INDEXES = {
 # What versions before this one had.
 FORMER = ("songswap_insights_track_id",)
 
-# GIN for single values: of PostgreSQL's own, and trusted, so that whoever may create a schema may create it. Where the
+# GIN for single values: of PostgreSQL's own, and trusted, so a role that may create a schema may create it. Where the
 # server does not offer it, a B-tree gives the same answers.
 EXTENSION = "btree_gin"
 B_TREE = '"History" (track_id)'

@@ -32,7 +32,8 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
     watched = is_complete(connection)
 
     def everything() -> None:
-        # First of all: whoever writes here holds locks there. Who reads here is waited for, while writers wait.
+        # The platform's tables first: a writer of `insights` has locked one of them. From then on writers wait, so this
+        # waits for readers of `insights` for 200 ms at most.
         _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
@@ -65,7 +66,7 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
     def everything() -> None:
         _lock_platform(connection, "ACCESS EXCLUSIVE")
         announce_all(connection)  # and with it who is still to be announced
-        # Whoever reads these will read the platform's tables, too: he is not waited for while those are locked.
+        # A reader of these goes on to the platform's tables, which are locked: waiting for it could deadlock.
         for table in connection.execute(
             text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")
         ).scalars():
@@ -104,9 +105,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _with_short_locks(connection: Connection, change: Callable[[], None]) -> None:
-    """Make a change in a transaction that waits for each lock for 2 seconds at most, and begins anew where it must.
+    """Make a change in a transaction that waits for each lock for 2 seconds at most, and begins again where it must.
 
-    Writers queue behind whoever waits for a lock: so the wait is short, and there is a pause after it.
+    Writers queue behind a transaction that waits for a lock: so the wait is short, and there is a pause after it.
     """
     for attempt in range(ATTEMPTS):
         connection.exec_driver_sql("BEGIN")

@@ -3,7 +3,7 @@
 What was listened to from the beginning of one month to that of another is the difference of two of them. The sums stand
 in arrays, beside arrays of the ids: half a million of them are read in the time that as many rows take to be found.
 They stay as they are: a change of what is counted, in the listens or in the catalogue, has those that it is about
-forgotten and counted anew.
+forgotten and counted again.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from app.rollups.spans import Span
 from app.slots import number_of_slot, start_of_slot
 from app.timezones import DAY, naive
 
-# The beginnings of so many months, the last ones, have sums.
+# How many recent months have prefix sums.
 MONTHS = 60
 
 

@@ -23,8 +23,8 @@ TUNING = (
     " SET LOCAL random_page_cost = 1.1"
 )
 
-# A writer that died may have left a transaction beside its own, which is about to commit, or to find out. Whoever comes
-# meanwhile gives the lock back.
+# A writer that died may have left a transaction beside its own, which is about to commit, or to find out. A writer
+# that comes meanwhile gives the lock back.
 TAKE = text("""
     SELECT CASE WHEN NOT pg_try_advisory_lock(:lock) THEN false
         WHEN pg_try_advisory_xact_lock(:beside) THEN true ELSE NOT pg_advisory_unlock(:lock) END
@@ -78,7 +78,7 @@ def beside(writer: Connection) -> Iterator[Connection]:
     """A transaction on a connection of its own, that reads the snapshot of the writer's open one, not what that wrote.
 
     It is committed with the end of the block. Where what it writes is right only with what the writer commits, the
-    writer has to have committed by then. Nobody else writes before this is over, be it that the writer dies.
+    writer has to have committed by then. Nobody else writes before this is over, even if the writer dies.
     """
     exported = str(writer.scalar(text("SELECT pg_export_snapshot()")))
     connecting = writer.engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -1,6 +1,6 @@
 """The triggers that note each change of what the rollups count, and announce it with its commit.
 
-Their functions run with the rights of whoever installs them, so that a loader needs none on `insights`.
+Their functions run with the rights of the role that installs them, so that a loader needs none on `insights`.
 """
 
 PREFIX = "songswap_insights_"

@@ -26,7 +26,8 @@ TICK, PAUSE = 1.0, 5.0
 SHARE = 0.5
 # But after a long count no more seconds than these: changes wait meanwhile.
 LONGEST = 2.0
-# Prefix sums are counted again after so many times the time that it took: while old listens come, in vain.
+# The pause before prefix sums are counted again, as a multiple of the time that counting took: while old listens keep
+# coming, each count is soon forgotten.
 REST = 20
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
@@ -126,7 +127,7 @@ def _tell(part: str) -> None:
 def start(app: Flask, *, writes: bool, ended: threading.Event | None = None) -> None:
     """Begin to hear announcements in this process, and to keep the rollups where it `writes` to the database.
 
-    Once, by what serves the application. Whoever is going to take the database away sets `ended` before.
+    Once, by what serves the application. A caller that stops the database sets `ended` before.
     """
     heard, ended = threading.Event(), ended or threading.Event()
     Listener(app, heard, ended).start()

@@ -21,7 +21,7 @@ class Insights:
     """The insights of one kind of audience, on a blueprint.
 
     `audience` is the schema of the parameters that name the audience; `suffix` is where they stand in the path, after
-    the measure's name. `of_everyone` says that the answers hang on more than the listens of those users.
+    the measure's name. `of_everyone` says that the answers depend on more than the listens of those users.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Insights:
 
         The measure is called with a session and with what `takes` and the audience's schema load, by name. A measure
         that gives None knows nothing of what was asked for: that is a 404. `of_everyone` says that these
-        answers hang on the listens of others, too.
+        answers also depend on the listens of others.
         """
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)

@@ -29,7 +29,7 @@ def listen_time(measure: Callable[..., int]) -> Callable[..., int | str]:
 def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, Any]]:
     """A measure of one user's pages that each name where the next one begins, as a URL.
 
-    However this one was written: the cache keeps it for whoever asks.
+    The URL does not depend on how this request was written: the cache keeps it for all callers.
     """
 
     @wraps(measure)
@@ -60,7 +60,7 @@ def list_headers(listing: Listing[Any], page: Page, window: Window) -> dict[str,
 def _link(page: Page, total: int) -> str:
     """RFC 8288 links to the first, previous, next and last page, as far as they exist and may be asked for.
 
-    As the cache keeps them, for whoever asks: `links_as_asked` makes URLs of them.
+    As the cache keeps them, for all callers: `links_as_asked` makes URLs of them.
     """
     if not total:
         return ""

@@ -40,7 +40,7 @@ from app.windows import CUSTOM, MIN_BOUND, Window
 
 
 class Shape(Protocol):
-    """What statements over some listens hang on, besides values: they are the same for all listens of a shape."""
+    """Everything that determines the SQL text of statements over some listens: all listens of a shape share it."""
 
     def __hash__(self) -> int: ...
 
@@ -153,7 +153,7 @@ class Listens:
 
     def _want_values(self) -> None:
         if self.is_open:
-            raise NotImplementedError("this hangs on values that an open statement does not have")
+            raise NotImplementedError("this needs values that an open statement does not have")
 
     def _value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         name = self.name + name
@@ -163,9 +163,8 @@ class Listens:
     def rows(self) -> FromClause:
         """`user_id`, `played_at` and `track_id`: the listens themselves.
 
-        Whoever's they are, they are read by whose they are, or what: where a statement needs them twice they are a CTE,
-        which the planner takes as it is. It would find one user's listens of a track by the index on tracks otherwise,
-        among those of everyone.
+        Where a statement needs them twice they are a CTE, which the planner takes as it is. In a subquery it would look
+        up one user's listens of a track by the index on tracks, among those of everyone.
         """
         rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
         is_everything = self.audience.user_ids is None and self.track_id is None and self.artist_id is None
@@ -313,7 +312,7 @@ class Listens:
     def whole(self, by: SortBy, disjoint: Relation) -> Select[int]:
         """The sum of a measure over all listens: one row, one column.
 
-        `disjoint` is a relation of these listens that has each under one id alone, and is at hand.
+        `disjoint` is a relation of these listens that has each under one id alone.
         """
         return disjoint.whole(by)
 
@@ -322,7 +321,7 @@ class Listens:
         return select(func.count(distinct(History.user_id))).where(*self.conditions)
 
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        """The number of users with at least so many listens, one or more: one row, one column.
+        """The number of users with at least `plays` listens, one or more: one row, one column.
 
         Each user's range of the index is read no further than to that listen.
         """

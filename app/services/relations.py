@@ -60,7 +60,7 @@ class Relation(ABC):
         """`id`, `plays` and `rank` of those of the given ids, an array, that have listens."""
         measured = self._measured(by)
         rows = measured.table
-        # Ranks hang on no row that has less than the least of these.
+        # Rows below the lowest requested value cannot change these ranks.
         least = select(func.min(measured)).where(rows.c.id == any_(ids)).scalar_subquery()
         rank = func.rank().over(order_by=measured.desc()).label("rank")
         ranked = select(rows, rank).where(measured >= least).cte(self.name + "_ranked")
@@ -76,7 +76,7 @@ class Relation(ABC):
         return select(total(self._measured(by)))
 
     def number_with(self, plays: ColumnElement[int]) -> Select[int]:
-        """The number of ids with at least so many listens: one row, one column."""
+        """The number of ids with at least `plays` listens: one row, one column."""
         return select(func.count()).select_from(self.counts).where(self.counts.c.plays >= plays)
 
     def _measured(self, by: SortBy) -> Any:
@@ -140,7 +140,7 @@ class LiveRelation(Relation):
 
 
 class TimedRelation(Relation):
-    """Listens by something, whose listen times are at hand."""
+    """Listens by something, with listen times that take no other table."""
 
     @property
     def counts(self) -> CTE:

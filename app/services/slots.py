@@ -46,7 +46,7 @@ class SlottedListens(Listens, ABC):
 
     @property
     def shape_by_time(self) -> None:
-        """None: which slots are whole hangs on the window and the zone."""
+        """None: which slots are whole depends on the window and the zone."""
 
     @cached_property
     def span(self) -> Span:

@@ -16,10 +16,12 @@ from app.services.listens import Listens
 from app.services.rolled_up import RolledUpListens
 from app.windows import Window
 
-# Users who were found not to be counted ahead, and when: so many seconds they are not asked about again. Most are not,
-# and to ask takes as long as some of their answers. Live listens are always right.
+# Seconds after which a user who was not counted ahead is checked again. Most users are not, and the check takes as long
+# as some of their answers. Live listens are always right.
 UNCOUNTED_FOR = 60.0
+# The most users that are remembered as such.
 MOST_UNCOUNTED = 10_000
+# When each of them was checked.
 _uncounted: dict[int, float] = {}
 
 

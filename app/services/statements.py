@@ -24,7 +24,7 @@ def run(
     """Run the statement that `make(*listens, *args)` makes, with values for the parameters that it has besides.
 
     For all listens of the same shapes it is made once, of open ones. So `make` is one and the same object each time,
-    and what the statement hangs on is in the listens and in `args`, which are few and hashable. Several listens have
+    and what the statement depends on is in the listens and in `args`, which are few and hashable. Several listens have
     different names. `by_time` is a statement over listens by hour or by day.
     """
     shapes = tuple(shape for one in listens if (shape := one.shape_by_time if by_time else one.shape) is not None)

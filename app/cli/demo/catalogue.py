@@ -42,7 +42,7 @@ class Catalogue(NamedTuple):
 
 
 def make_catalogue(rng: Random, artists: int) -> Catalogue:
-    """A catalogue of so many artists, with about ten tracks each."""
+    """A catalogue with `artists` artists, and about ten tracks of each."""
     people = _artists(rng, artists)
     return Catalogue(people, _tracks(rng, people))
 

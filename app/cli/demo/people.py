@@ -34,7 +34,7 @@ class Person(NamedTuple):
 def make_people(
     rng: Random, count: int, listens: int, catalogue: Catalogue, start: datetime, end: datetime
 ) -> list[Person]:
-    """So many people who share the listens out among them, the first the most; the last two have none."""
+    """`count` people who share `listens` listens: the first has the most, the last `SILENT` have none."""
     loudness = sorted((min(rng.lognormvariate(0, 0.8), LOUDEST) for _ in range(count - SILENT)), reverse=True)
     shares = _share_out(listens, loudness) + [0] * SILENT
     return [_person(rng, index, share, catalogue, start, end) for index, share in enumerate(shares)]
