@@ -65,7 +65,7 @@ def until_shown(platform: Platform, rounds: int, folder: Path) -> dict[str, Time
 
 
 def under_load(platform: Platform, port: int, seconds: float) -> dict[str, UnderLoad]:
-    """The times of some questions to the service on the port, uncached, each for so many seconds."""
+    """The times of some questions to the service on the port, uncached, each asked for `seconds`."""
     with Client(port) as client:
         idle = {path: _ask(client, path.format(**platform.sample.ids(0)), seconds) for path in ASKED}
         with _loader(platform):

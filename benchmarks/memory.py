@@ -1,4 +1,4 @@
-"""What a gunicorn worker holds after requests with so many different cache keys.
+"""The memory of a gunicorn worker, by how many different cache keys were asked for.
 
 A SimpleCache holds CACHE_THRESHOLD answers, however many there were: what grows is what a million requests would show.
 The first keys are those of all questions there are, for their statements stay in memory, too. Then come those of long

@@ -1,6 +1,6 @@
 """The report: results as JSON, as Markdown tables and as a chart, and the table of targets in the README.
 
-python -m benchmarks.report      writes the last three anew from docs/benchmarks/results.json
+python -m benchmarks.report      writes the last three again from docs/benchmarks/results.json
 """
 
 import json

@@ -29,7 +29,7 @@ Results = dict[str, Any]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds, at most so many seconds for each question, and so many cache keys."""
+    """How much is measured: rounds, the most seconds for each question, cache keys."""
 
     rounds: int = 100
     warm_up: int = 5  # each of the typical users

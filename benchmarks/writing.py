@@ -26,7 +26,7 @@ POPULAR = 20  # tracks that many writers write about at once
 
 @dataclass(frozen=True)
 class Load:
-    """So many writers at once, each with so many batches of so many listens; of popular tracks alone, or of any."""
+    """`writers` at once, each with `batches` of `batch` listens; of popular tracks alone, or of any."""
 
     name: str
     writers: int
@@ -71,7 +71,7 @@ class Listening:
             ).all()
 
     def insert(self, listens: int, *, popular: bool = False, user: int | None = None) -> str:
-        """A statement for so many listens: a page of 50 of one user, or of the given one, after the other."""
+        """A statement that inserts `listens` listens: pages of 50, each of one user, or all of the given one."""
         pages = (self._page(min(PAGE, listens - start), popular, user) for start in range(0, listens, PAGE))
         rows = ", ".join(chain.from_iterable(pages))
         return f'INSERT INTO "History" (user_id, played_at, track_id) VALUES {rows} ON CONFLICT DO NOTHING'

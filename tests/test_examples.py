@@ -1,6 +1,6 @@
 """The examples in the OpenAPI document are real answers.
 
-`WRITE_EXAMPLES=1 .venv/bin/pytest tests/test_examples.py` writes them anew, after a change that is meant.
+`WRITE_EXAMPLES=1 .venv/bin/pytest tests/test_examples.py` writes them again, after a change that is meant.
 """
 
 import json

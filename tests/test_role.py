@@ -199,7 +199,7 @@ def test_what_the_service_never_does_is_refused(role: Engine, statement: str) ->
 
 
 def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: Engine, service: Flask) -> None:
-    # An old one: with it a month is to be counted anew.
+    # An old one: with it a month is to be counted again.
     listen = text("INSERT INTO \"History\" VALUES (1, '2026-10-20 10:00', :track_id)")
     with owner.begin() as connection:
         connection.execute(listen, {"track_id": PATH_VALUES["track_id"]})

@@ -194,7 +194,7 @@ def waiting(database: Engine) -> int:
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%History%'
     """
-    with database.connect() as connection:  # each time anew: within a transaction the view stands still
+    with database.connect() as connection:  # a connection each time: within a transaction the view stands still
         return int(connection.execute(text(query)).scalar_one())
 
 

@@ -28,7 +28,7 @@ def patience() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
-    """No trial hangs for good, and none of one test, be it of another file, logs in the next."""
+    """No trial runs for ever, and none logs in the test after its own, of this file or another."""
     names = ("cache_", "cache-lock")
 
     def is_running() -> bool:
@@ -108,7 +108,7 @@ def test_a_name_server_that_is_silent(on: MakeService, monkeypatch: pytest.Monke
 
 
 class Parrot:
-    """Says the same to whoever says anything."""
+    """Answers whatever is sent with the same words."""
 
     def __init__(self, words: bytes) -> None:
         self._words = words
@@ -207,7 +207,7 @@ def test_a_slow_server(own_valkey: Callable[..., Valkey], on: MakeService, delay
                 started = time.monotonic()
                 assert service.get(f"/probe/list/{user}").status_code == 200
                 times.append(time.monotonic() - started)
-        # Whoever finds out pays for it, and after that nobody.
+        # Only the request that finds out waits for it.
         assert delay < 0.05 or sorted(times)[len(times) // 2] < delay
         warnings = [line["event"] for line in logged if line["log_level"] == "warning"]
         assert len(warnings) == len(set(warnings)) <= 2

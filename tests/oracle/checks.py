@@ -23,7 +23,7 @@ FACTOR = int(os.environ.get("ORACLE_EXAMPLES", "1"))
 
 
 def examples(number: int) -> Callable[[Any], Any]:
-    """Call a test with so many random generators as `rng`, the same ones every time.
+    """Call a test with `number` random generators in turn, as `rng`: the same ones every time.
 
     Each example rolls back what it wrote, so that the fixtures may stand for all examples of a test.
     """

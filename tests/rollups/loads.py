@@ -117,7 +117,7 @@ def writing(engine: Engine, writers: int = 4) -> Iterator[Load]:
 
 
 def wait_for_commits(load: Load, number: int, seconds: float = 60) -> None:
-    """Wait until so many more transactions are committed."""
+    """Wait until `number` more transactions are committed."""
     goal, deadline = load.committed + number, time.monotonic() + seconds
     while load.committed < goal and not load.errors:
         assert time.monotonic() < deadline, f"{goal - load.committed} commits are missing"

@@ -269,8 +269,8 @@ class Equality(RuleBasedStateMachine):
     def build(self) -> None:
         self.operate(lambda connection: build(connection, lambda: self.now, quiet))
 
-    @rule(parts=st.integers(0, 12), anew=st.booleans())
-    def build_in_part(self, parts: int, anew: bool) -> None:
+    @rule(parts=st.integers(0, 12), from_start=st.booleans())
+    def build_in_part(self, parts: int, from_start: bool) -> None:
         """Until an operator breaks it off."""
         told: list[str] = []
 
@@ -279,7 +279,7 @@ class Equality(RuleBasedStateMachine):
                 raise BrokenOffError
             told.append(what)
 
-        if anew:
+        if from_start:
             self.operate(start_anew)
         with suppress(BrokenOffError):
             self.operate(lambda connection: build(connection, lambda: self.now, tell))

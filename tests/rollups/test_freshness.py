@@ -15,7 +15,7 @@ from tests.servers import Start, database, starting, url_of
 MINE, OTHERS, EVERYONES = "/insights/total/listens/1", "/insights/total/listens/2", "/insights/global/total/listens"
 GROUPS = f"{EVERYONES}?users=1,2"
 WORKERS = 2
-# Asked so many times, each worker has most likely answered.
+# Requests after which each worker has most likely answered one.
 TIMES = 12 * WORKERS
 
 Listen = Callable[..., None]

@@ -1,4 +1,4 @@
-"""Users with many listens: who is counted ahead, until when, and what has them counted anew."""
+"""Users with many listens: who is counted ahead, until when, and what has them counted again."""
 
 import math
 from collections.abc import Callable, Iterator
