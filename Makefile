@@ -51,7 +51,7 @@ bench: .venv/installed  ## measure everything against the targets, on 1 M and 10
 faults: .venv/installed  ## let everything fail under load that the service stands on, and write docs/reliability.md
 	$(BIN)/python -m benchmarks.faults
 
-postman: .venv/installed  ## write the Postman collection anew, from the OpenAPI document
+postman: .venv/installed  ## write the Postman collection from the OpenAPI document
 	$(BIN)/python -m postman.generate
 
 postman-check: .venv/installed  ## send the Postman collection to the service with demo data (needs npm)
@@ -68,7 +68,7 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 	rm -rf .venv .data .mutants postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Made last, so that an installation that was broken off is begun anew.
+# Made last, so that an installation that was broken off is begun again.
 .venv/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'songswap-insights needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }

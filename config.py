@@ -216,7 +216,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 
 def check_access(settings: Mapping[str, Any]) -> None:
-    """Raise SettingsError for settings that would serve a real database to whoever asks, unless they say so."""
+    """Raise SettingsError for settings that would serve a real database to every caller without saying so."""
     if settings["SQLALCHEMY_DATABASE_URI"] and not settings["API_KEYS"] and not settings["ALLOW_ANONYMOUS"]:
         raise SettingsError(
             "API_KEYS must be set (`flask api-keys new NAME` makes a key), or ALLOW_ANONYMOUS=true where the network "

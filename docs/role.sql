@@ -4,7 +4,7 @@
 --     psql --dbname=songswap --command='\password songswap_insights'
 --
 -- Run it as the owner of the platform's tables (on RDS, the master user that made them), and again after
--- `flask rollups install`, which makes the schema `insights`: it takes all rights away and grants the right ones anew.
+-- `flask rollups install`, which makes the schema `insights`: it takes all rights away and grants the right ones again.
 -- Installing and uninstalling are the owner's; what the service itself does, it does under this role.
 
 DO $$

@@ -1,4 +1,4 @@
-"""The orders of rankings without the ids: half the space. `flask rollups install` makes the indexes anew."""
+"""The orders of rankings without the ids: half the space. `flask rollups install` makes the indexes again."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""The order of first listens without the ids. `flask rollups install` makes the index anew."""
+"""The order of first listens without the ids. `flask rollups install` makes the index again."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""A truncation is noted where what is counted hangs on the table; `install` makes the triggers' functions anew."""
+"""Truncations are noted of tables that counts depend on; `install` makes the triggers' functions again."""
 
 from alembic import op
 
