@@ -24,14 +24,16 @@ run: .venv/installed  ## serve on port 5001, with demo data in an embedded Postg
 test: .venv/installed  ## run the whole suite
 	$(BIN)/python -m pytest
 
-lint: .venv/installed  ## check style, types, security and the Dockerfile
+lint: .venv/installed  ## check style, types, security, the Dockerfile and the English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(INSECURE_CODE)
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/codespell
+	$(BIN)/python .ci/plain_english.py
 
-lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade: newer versions where not pinned)
+lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
 	$(COMPILE) $(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
