@@ -18,10 +18,10 @@ PAGE_POLICY = "; ".join(
     ]
 )
 
-# What a page of another origin may send along, beside what every page may.
+# What a page of another origin may send, besides what every page may.
 TAKEN = ["Authorization", "If-None-Match", "X-API-Key", "X-Invalidation-Secret", "X-Request-ID"]
 
-# What a page of another origin may read of an answer, beside its body.
+# What a page of another origin may read of an answer, besides its body.
 EXPOSED = [
     "ETag", "Link", "Retry-After", "X-Cache", "X-Request-ID", "X-Total-Count", "X-Window-From", "X-Window-To",
     "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",

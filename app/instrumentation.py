@@ -1,6 +1,6 @@
 """What requests ask of PostgreSQL, counted and timed: their statements, and the connections of the pool.
 
-What works beside the requests (announcements, the upkeep of the rollups) has connections of its own and is not
+What works outside requests (announcements, the upkeep of the rollups) has connections of its own and is not
 counted.
 """
 

@@ -18,7 +18,7 @@ from app.cache.breaker import CacheUnavailableError
 from app.counters import Counters, LocalCounters, Window
 from app.errors import problem
 
-# What Flask-Limiter counts by, beside the caller: not by route, as it does by default.
+# What Flask-Limiter counts by, besides the caller: not by route, as it does by default.
 ALL_ROUTES = "all"
 
 # Bytes.

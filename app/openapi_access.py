@@ -23,7 +23,7 @@ SECURITY_SCHEMES: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "X-Invalidation-Secret",
-        "description": "The secret for clearing the cache, beside a key.",
+        "description": "The secret for clearing the cache, in addition to a key.",
     },
 }
 

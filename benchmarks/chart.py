@@ -43,7 +43,7 @@ STYLE = """
 
 
 def chart(results: dict[str, Any]) -> str:
-    """Two panels: the service beside the plain aggregates, and the times of each group of questions by size."""
+    """Two panels: the service next to the plain aggregates, and the times of each group of questions by size."""
     upper, height = _comparison(results)
     lower, more = _groups(results, height)
     return (

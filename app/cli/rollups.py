@@ -24,7 +24,7 @@ from app.rollups.state import IS_CURRENT, read
 from app.rollups.transactions import meanwhile, snapshot, the_only_writer
 from app.rollups.verification import differences
 
-rollups = AppGroup("rollups", help="Counts kept beside the platform's tables, so that insights take milliseconds.")
+rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, so that insights take milliseconds.")
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def install() -> None:
     """Install and build what is missing, while the platform keeps writing."""
     with _writer() as connection, _progress() as tell:
         installation.install(connection, tell)
-        # Beside the build, whose counts do without them: they take a seventh of the time.
+        # At the same time as the build, whose counts do without them: they take a seventh of the time.
         with _connect(connection.engine) as other, meanwhile(other, build_indexes):
             if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
                                           " FROM insights.state")):  # fmt: skip

@@ -1,7 +1,7 @@
 """What commits announce: whose answers a cached copy of is old from now on.
 
 The triggers of the rollups send a notification with a commit. One thread of each process hears it (LISTEN), looks for
-commits that happened beside one that announced itself, and ends the generations of those answers, so that a
+commits that happened at the same time as one that announced itself, and ends the generations of those answers: so a
 committed listen shows within a second, cached or not.
 """
 

@@ -68,8 +68,8 @@ def build(
     time, the second one on a connection of its own.
     """
     built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
-    # First listens first: without them, a change of the catalogue forgets all sums. And not beside the slots: both note
-    # in one row that they are there.
+    # First listens first: without them, a change of the catalogue forgets all sums. And not at the same time as the
+    # slots: both note in one row that they are there.
     others = [] if built.firsts_built else [Part("first listens", build_firsts)]
     others += [] if built.slots_built else [Part("slots", build_slots)]
     for sums in _due_sums(connection, now()):
@@ -134,7 +134,7 @@ def _build(
 def _build_pair(connection: Connection, one: Build, other: Build) -> None:
     """Build two parts in one snapshot: at a time where nothing waits there to be folded in, else one after the other.
 
-    A transaction beside the one that folds would see nothing of that. Hardly anything waits, right after a fold.
+    Another transaction than the one that folds would see nothing of that. Hardly anything waits, right after a fold.
     """
     with snapshot(connection):
         fold(connection)

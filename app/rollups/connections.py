@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL beside those of requests."""
+"""Connections to PostgreSQL besides those of requests."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The indexes of the platform's tables that answers need, beside the platform's own."""
+"""The indexes of the platform's tables that answers need, besides the platform's own."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What an operator installs beside the platform's tables, and takes away again without a trace.
+"""What an operator installs next to the platform's tables, and takes away again without a trace.
 
 The schema `insights` with its tables (by Alembic, from `migrations/`), triggers that note each change, and indexes.
 """

@@ -1,7 +1,7 @@
 """Prefix sums: all listens before the beginnings of months, by track, artist, genre and listener.
 
 What was listened to from the beginning of one month to that of another is the difference of two of them. The sums stand
-in arrays, beside arrays of the ids: half a million of them are read in the time that as many rows take to be found.
+in arrays, next to arrays of the ids: half a million of them are read in the time that as many rows take to be found.
 They stay as they are: a change of what is counted, in the listens or in the catalogue, has those that it is about
 forgotten and counted again.
 """

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Connection, text
 
-# Of all advisory locks in a database, the writer's, and that of transactions beside the writer's own. There is a third
+# Of all advisory locks in a database, the writer's, and that of transactions besides the writer's own. There is a third
 # one in triggers.py.
 LOCK = 7_305_170_311
 BESIDE = 7_305_170_313
@@ -23,7 +23,7 @@ TUNING = (
     " SET LOCAL random_page_cost = 1.1"
 )
 
-# A writer that died may have left a transaction beside its own, which is about to commit, or to find out. A writer
+# A writer that died may have left a transaction besides its own, which is about to commit, or to find out. A writer
 # that comes meanwhile gives the lock back.
 TAKE = text("""
     SELECT CASE WHEN NOT pg_try_advisory_lock(:lock) THEN false

@@ -190,7 +190,7 @@ HEAVY_USERS = f"""
     ORDER BY user_id
 """
 
-# Beside the kinds of rankings.
+# Besides the kinds of rankings.
 SLOTS = 0
 
 COUNTED_LISTENS = (

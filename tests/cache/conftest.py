@@ -105,7 +105,7 @@ class Service:
         return int(self.client.get("/cache/size").json["size"])  # type: ignore[index]
 
     def settle(self) -> None:
-        """Wait until the locks of past computations are given back, which is done beside."""
+        """Wait until the locks of past computations are given back, which other threads do."""
         wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "cache-lock"])
 
     def later(self, **span: float) -> None:

@@ -71,7 +71,7 @@ def assert_an_outage_costs_one_request_at_most(service: Service) -> None:
         # A busy machine takes time of its own, so it is the sum that tells.
         assert first < MOST + 0.1
         assert sum(others) < 1.0
-        wait_until(lambda: len(logged) > 50)  # the trial beside found out, too
+        wait_until(lambda: len(logged) > 50)  # the trial in its own thread found out, too
     warnings = [line["event"] for line in logged if line["log_level"] == "warning"]
     assert warnings == ["cache_unreachable"]
 

@@ -142,7 +142,7 @@ def test_a_cluster_that_hangs_costs_a_request_little(
 
 @pytest.fixture(params=["no password", "one password", "a password of the server alone"])
 def watched_url(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> str:
-    """The URL of a server that a Sentinel watches, beside one that is away."""
+    """The URL of a server that a Sentinel watches; a second Sentinel in it is away."""
     password = "" if request.param == "no password" else "a secret"
     master = own_valkey(*(["--requirepass", password] if password else []))
     lines = [f"sentinel monitor songs 127.0.0.1 {master.port} 1", "sentinel down-after-milliseconds songs 1000"]

@@ -246,7 +246,7 @@ class Equality(RuleBasedStateMachine):
         is_kept=st.booleans(),
     )
     def truncate(self, writer: int, table: str, is_meant: int, is_kept: bool) -> None:
-        """Not often: there is little to see afterwards. It ends its transaction, which nobody can read beside."""
+        """Not often: there is little to see afterwards. It ends its transaction, because nobody can read meanwhile."""
         if not is_meant:
             self.writers[writer].run(f'TRUNCATE "{table}" CASCADE')
             self.end_transaction(writer, is_kept)

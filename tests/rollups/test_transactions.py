@@ -1,4 +1,4 @@
-"""Transactions beside the writer's own: what they read, when they are over, and who waits for them."""
+"""Transactions besides the writer's own: what they read, when they are over, and who waits for them."""
 
 import time
 from collections.abc import Callable, Iterator
