@@ -51,7 +51,7 @@ class Figures:
 
 
 def measure(stage: Stage, seconds: float, rounds: int) -> list[Figures]:
-    """The capacity in a closed loop; then latencies in an open loop at a part of it, for so many seconds.
+    """The capacity in a closed loop; then latencies in an open loop at a part of it, for `seconds`.
 
     Without a cache first, where all answers are computed; then with a Valkey, where most are not.
     The capacity is taken again afterwards; where it has gone, the round says nothing about a part of it, and is

@@ -29,7 +29,7 @@ COLUMNS = """
 TAIL = """
 `lost` is a request that was sent and got no answer, `refused` a connection that was not made. Recovery is counted from
 the end of the fault to the end of the last answer that was not a right 200, `0` where there was none after it; for
-Redis, to the first hits. The longest request is to be seen beside the timeouts: `DATABASE_CONNECT_TIMEOUT` 3 s,
+Redis, to the first hits. Compare the longest request with the timeouts: `DATABASE_CONNECT_TIMEOUT` 3 s,
 `DATABASE_POOL_TIMEOUT` 5 s, `DATABASE_STATEMENT_TIMEOUT` 30 s, the defaults.
 
 ## How it comes about
@@ -39,7 +39,7 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 - **A database that is silent**: each process watches what it waits for (`app/silence.py`). Past
   `DATABASE_CONNECT_TIMEOUT` it asks for a new connection; where that is not answered either, the waiting ones are shut.
   Meanwhile one request at a time tries to connect and the others are told at once, so that hits have threads.
-- **Rollups**: announcements and the upkeep have connections of their own, make them anew, and make good what they have
+- **Rollups**: announcements and the upkeep have connections of their own, make new ones, and make good what they have
   missed. No request waits for them.
 - **Redis**: no call is waited for longer than a tenth of a second, and not again until Redis answers a trial
   (`app/cache/breaker.py`).
@@ -52,7 +52,8 @@ Redis, to the first hits. The longest request is to be seen beside the timeouts:
 
 - **A pipe for the logs that nobody reads.** A write to a full pipe blocks, in this service as in any other. What
   reads a container's pipe is the container runtime, which has a mode for it (`mode=non-blocking` of Docker's log
-  drivers); the service cannot make its standard error non-blocking, for it shares that with whoever started it.
+  drivers); the service cannot make its standard error non-blocking, as it shares that with the process that started
+  it.
 - **A full `/dev/shm`.** Heartbeats and metrics are in memory there, which is the container's alone; they do not grow
   with the number of requests.
 - **Slow clients and malformed requests.** They are the proxy's: it buffers requests and answers (`docker/nginx.conf`,

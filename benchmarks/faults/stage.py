@@ -53,7 +53,7 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}?sslmode=disable"
 
     def engine(self, database: str) -> Engine:
-        """Connections beside the service's, each closed after use."""
+        """Connections apart from the service's, each closed after use."""
         url = make_url(self.url(database)).set(drivername="postgresql+psycopg2")
         return create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
 
