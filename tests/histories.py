@@ -1,6 +1,6 @@
 """Small, awkward histories, and the questions that the API is asked about them, made by a `random.Random`.
 
-A seed makes a whole example. Built of hypothesis's strategies, every other example was a variation of the one before.
+A seed makes a whole example: of hypothesis's own strategies, most examples would be variations of others.
 """
 
 from calendar import isleap

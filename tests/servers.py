@@ -25,6 +25,11 @@ from tests.factories import Platform
 ROOT = Path(__file__).parent.parent
 
 
+def three_listens(platform: Platform) -> None:
+    """A user with three listens of one track."""
+    platform.listens(platform.user(1), platform.track(primary=[platform.artist()]), 3)
+
+
 class Answer(NamedTuple):
     """What a caller gets."""
 

@@ -15,21 +15,16 @@ from sqlalchemy import Engine, text
 
 from app.metrics import METHODS, OTHER_METHOD, UNKNOWN_ROUTE
 from benchmarks.faults.servers import Valkey, free_port, wait_until
-from tests.factories import Platform
-from tests.servers import Gunicorn, Scrape, Start, database, starting, url_of
+from tests.servers import Gunicorn, Scrape, Start, database, starting, three_listens, url_of
 
 REQUESTS = "http_request_duration_seconds_count"
 ANSWERS = "insights_cache_answers_total"
 LISTENS = "/insights/total/listens/<user_id>"
 
 
-def fill(platform: Platform) -> None:
-    platform.listens(platform.user(1), platform.track(primary=[platform.artist()]), 3)
-
-
 @pytest.fixture(scope="module")
 def engine_of_all(server_url: str) -> Iterator[Engine]:
-    with database(server_url, "metrics", fill) as engine:
+    with database(server_url, "metrics", three_listens) as engine:
         yield engine
 
 

@@ -14,9 +14,8 @@ from sqlalchemy import Engine, text
 from benchmarks.faults.servers import Valkey
 from config import SettingsSchema
 from tests.conftest import SECRET
-from tests.factories import Platform
 from tests.rollups.conftest import install as install_rollups
-from tests.servers import Gunicorn, Scrape, database, starting, url_of
+from tests.servers import Gunicorn, Scrape, database, starting, three_listens, url_of
 
 OPERATIONS = Path("docs/operations.md").read_text()
 DASHBOARD = json.loads(Path("docs/grafana/songswap-insights.json").read_text())
@@ -58,16 +57,12 @@ def metrics_of(expression: str) -> dict[str, set[str]]:
     return found
 
 
-def fill(platform: Platform) -> None:
-    platform.listens(platform.user(1), platform.track(primary=[platform.artist()]), 3)
-
-
 @pytest.fixture(scope="module")
 def server(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """A server that has seen all that the log and the metrics tell of."""
     valkey = Valkey()
     with (
-        database(server_url, "operations", fill) as engine,
+        database(server_url, "operations", three_listens) as engine,
         starting(tmp_path_factory.mktemp("operations"), url_of(engine)) as start,
     ):
         install_rollups(engine)

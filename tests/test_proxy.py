@@ -13,8 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from benchmarks.faults.servers import free_port, wait_until
-from tests.factories import Platform
-from tests.servers import ROOT, Gunicorn, database, starting, url_of
+from tests.servers import ROOT, Gunicorn, database, starting, three_listens, url_of
 
 # Debian keeps it out of the PATH of accounts without rights.
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -40,13 +39,9 @@ http {{
 """
 
 
-def fill(platform: Platform) -> None:
-    platform.listens(platform.user(1), platform.track(primary=[platform.artist()]), 3)
-
-
 @pytest.fixture(scope="module")
 def engine_of_all(server_url: str) -> Iterator[Engine]:
-    with database(server_url, "proxy", fill) as engine:
+    with database(server_url, "proxy", three_listens) as engine:
         yield engine
 
 

@@ -16,21 +16,16 @@ from app.rollups.connections import direct_engine
 from benchmarks.faults.servers import Proxy, wait_until
 from config import load_settings
 from tests.conftest import SECRET
-from tests.factories import Platform
-from tests.servers import database, url_of
+from tests.servers import database, three_listens, url_of
 
 PATH = "/insights/total/listens/1"
 # Seconds to connect in, for the test's sake as few as may be.
 PATIENCE = 2
 
 
-def fill(platform: Platform) -> None:
-    platform.listens(platform.user(1), platform.track(primary=[platform.artist()]), 3)
-
-
 @pytest.fixture(scope="module")
 def own(server_url: str) -> Iterator[Engine]:
-    with database(server_url, "silence", fill) as engine:
+    with database(server_url, "silence", three_listens) as engine:
         yield engine
 
 
