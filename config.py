@@ -215,6 +215,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     return settings
 
 
+def check_database(settings: Mapping[str, Any]) -> None:
+    """Raise SettingsError where no database is named."""
+    if not settings["SQLALCHEMY_DATABASE_URI"]:
+        raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
+
+
 def check_access(settings: Mapping[str, Any]) -> None:
     """Raise SettingsError for settings that would serve a real database to every caller without saying so."""
     if settings["SQLALCHEMY_DATABASE_URI"] and not settings["API_KEYS"] and not settings["ALLOW_ANONYMOUS"]:

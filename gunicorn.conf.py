@@ -12,14 +12,13 @@ import tempfile
 
 from gunicorn.glogging import Logger
 
-from config import SettingsError, check_access, load_settings
+from config import SettingsError, check_access, check_database, load_settings
 
 # Before a worker exists: a wrong setting ends the start with one line.
 try:
     settings = load_settings()
     check_access(settings)
-    if not settings["SQLALCHEMY_DATABASE_URI"]:
-        raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
+    check_database(settings)
 except SettingsError as error:
     raise SystemExit(str(error)) from None
 

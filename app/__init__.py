@@ -21,7 +21,7 @@ from app.routes.entities import entities_bp
 from app.routes.insights import insights_bp
 from app.routes.insights_global import insights_global_bp
 from app.routes.service import service_bp
-from config import SettingsError, load_settings
+from config import check_database, load_settings
 
 # A 304 is the cache's own affair. No HTML: an answer to OPTIONS is an empty page.
 COMPRESSION = {
@@ -38,8 +38,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     Raises SettingsError for a wrong setting, and where no database is named.
     """
     settings = load_settings() if settings is None else settings
-    if not settings["SQLALCHEMY_DATABASE_URI"]:
-        raise SettingsError("SQLALCHEMY_DATABASE_URI must be set: a PostgreSQL URL")
+    check_database(settings)
     app = Flask(__name__)
     app.json = JSONProvider(app)
     # A path with // in it is not there: to send a caller elsewhere would take the host that it named.

@@ -89,9 +89,9 @@ class Gate:
         return self._metrics_token is not None and _is_equal(_credential(environ), self._metrics_token)
 
 
-def gate(app: Flask | None = None) -> Gate:
-    """The gate of an application, the current one by default."""
-    return cast(Gate, (app or current_app).extensions["gate"])
+def gate() -> Gate:
+    """The gate of the current application."""
+    return cast(Gate, current_app.extensions["gate"])
 
 
 def caller_id(name: str | None, environ: Mapping[str, Any]) -> str:

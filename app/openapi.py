@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     if "openapi" not in app.extensions:
         app.extensions["openapi"] = deepcopy(apifairy.apispec)
-        openapi_access.demand(app.extensions["openapi"], app, gate(app))
+        openapi_access.demand(app.extensions["openapi"], app, gate())
     found: dict[str, Any] = app.extensions["openapi"]
     return found
 
