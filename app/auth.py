@@ -12,8 +12,6 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from app import logs
-from app.cache.backends import shared_counters
-from app.guesses import Guesses
 from config import ApiKey
 
 
@@ -168,22 +166,18 @@ def _refuse_caller(environ: Mapping[str, Any], wanted: Wanted) -> NoReturn:
     raise Unauthorized(detail, www_authenticate=WWWAuthenticate("bearer", challenge))
 
 
+# APIFairy shows the texts. With `optional=True` this one refuses nobody: `authenticate` does, before routing.
+key = HTTPTokenAuth()
+key.__doc__ = "A key of `flask api-keys new`, where API_KEYS is set; `/metrics` may want a token of its own."
+
 invalidation_secret = HTTPTokenAuth(header="X-Invalidation-Secret")
+invalidation_secret.__doc__ = "The secret for clearing the cache, in addition to a key."
 
 
 @invalidation_secret.verify_token
 def _is_invalidation_secret(given: str) -> bool:
-    """Whether it is the secret. Raises TooManyGuessesError for a caller who has been wrong too often."""
     secret: str | None = current_app.config["CACHE_INVALIDATION_SECRET"]
-    if secret is None or not given:
-        return False
-    guesses: Guesses = current_app.extensions["guesses"]
-    caller = caller_id(g.caller, request.environ)
-    guesses.check(caller)
-    is_right = _is_equal(given, secret)
-    if not is_right:
-        guesses.note(caller)
-    return is_right
+    return secret is not None and _is_equal(given, secret)
 
 
 @invalidation_secret.error_handler
@@ -194,5 +188,4 @@ def _refuse(_status: int) -> NoReturn:
 def init_app(app: Flask) -> None:
     """Guard every route. To be called right after the logs are set up, so that nothing else has a say before."""
     app.extensions["gate"] = Gate(app.config)
-    app.extensions["guesses"] = Guesses(shared_counters(app))
     app.before_request(authenticate)

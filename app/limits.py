@@ -1,111 +1,122 @@
-"""How many requests one caller may make, and how large their bodies may be.
+"""How much one caller may ask for, how often it may be wrong about the secret, and how large bodies may be.
 
-Flask-Limiter counts where this service keeps what it shares. One limit holds for all routes together; probes are not
-counted. Where the counts cannot be reached, nobody is refused.
+Flask-Limiter counts: in Redis where the cache is there, else in the memory of the process, and so while Redis is away.
+One limit holds for all routes together; probes are not counted.
 """
 
-import threading
+from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, abort, g, request
-from flask_limiter import Limiter, RateLimitExceeded
+import structlog
+from flask import Flask, Response, abort, current_app, g, request
+from flask_limiter import ApplicationLimit, HeaderNames, Limit, Limiter
 from gunicorn.http.errors import ParseException
-from limits.storage import Storage
+from redis.backoff import NoBackoff
+from redis.connection import SSLConnection, parse_url
+from redis.exceptions import RedisClusterException
+from redis.retry import Retry
 
-from app.auth import Access, access_of, caller_id, is_preflight
-from app.cache.backends import shared_counters
-from app.cache.breaker import CacheUnavailableError
-from app.counters import Counters, LocalCounters, Window
-from app.errors import problem
+from app.auth import Access, access_of, caller_id, invalidation_secret, is_preflight
 
-# What Flask-Limiter counts by, besides the caller: not by route, as it does by default.
-ALL_ROUTES = "all"
+log = structlog.get_logger(__name__)
+
+# Wrong secrets of one caller that are answered with 403.
+GUESSES = "10 per minute"
+
+# Flask-Limiter's header for Retry-After tells seconds and its header for the reset an instant, which is not wanted: the
+# former takes the place of the latter.
+HEADERS = {
+    HeaderNames.LIMIT: "RateLimit-Limit",
+    HeaderNames.REMAINING: "RateLimit-Remaining",
+    HeaderNames.RESET: "RateLimit-Reset",
+    HeaderNames.RETRY_AFTER: "RateLimit-Reset",
+}
+
+# Seconds. A Redis that is away costs the first request one of them, and later ones nothing.
+TIMEOUTS: dict[str, Any] = {
+    "socket_timeout": 0.1,
+    "socket_connect_timeout": 0.1,
+    "retry": Retry(NoBackoff(), 0),
+}
 
 # Bytes.
 MOST_BODY = 64 * 1024
 
 
-class WindowStorage(Storage):
-    """Flask-Limiter's counts in windows of this service, one round trip for each request and limit."""
-
-    STORAGE_SCHEME = ["songswap-insights"]
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
-        super().__init__(uri, wrap_exceptions)
-        self._counters: Counters = options["counters"]
-        self._seen = threading.local()
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return CacheUnavailableError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count one; 0, so that nobody is refused, where the counts cannot be reached."""
-        self._seen.key, self._seen.window = key, None
-        try:
-            window = self._seen.window = self._counters.hit(key, expiry)
-        except CacheUnavailableError:
-            return 0
-        return window.hits
-
-    def counted(self, key: str) -> Window | None:
-        """The window that this thread has just counted in, if it is the key's and could be reached."""
-        return self._seen.window if getattr(self._seen, "key", None) == key else None
-
-    def get(self, key: str) -> int:
-        return self._counters.window(key).hits
-
-    def get_expiry(self, key: str) -> float:
-        return self._counters.window(key).ends
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        raise NotImplementedError
-
-    def clear(self, key: str) -> None:
-        raise NotImplementedError
+def storage(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Where to count, by the settings of the cache: a URI of the library `limits`, and options for it."""
+    kind, url = settings["CACHE_TYPE"], settings["CACHE_REDIS_URL"]
+    if kind in {"SimpleCache", "NullCache"}:
+        return "memory://", {}
+    options = TIMEOUTS | {"key_prefix": f"{settings['CACHE_KEY_PREFIX']}limits"}
+    if kind == "RedisCache":
+        return url.replace("unix://", "redis+unix://", 1), options
+    server: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    host, port = server.pop("host"), server.pop("port", 6379)
+    encryption = {"ssl": True} if server.pop("connection_class", None) is SSLConnection else {}
+    options |= server | encryption
+    if kind == "RedisClusterCache":
+        options.pop("db", None)
+        return f"redis+cluster://{host}:{port}", options
+    # By the name `default` a Sentinel that has no password takes any.
+    user = {"username": server.get("username", "default")} if "password" in server else {}
+    options |= {"sentinel_kwargs": TIMEOUTS | encryption | user, "use_replicas": False}
+    return f"redis+sentinel://{settings['CACHE_REDIS_SENTINELS']}/{host}", options
 
 
-class Limits:
-    """RATELIMIT_DEFAULT, as it holds for all that one caller asks for."""
-
-    def __init__(self, app: Flask) -> None:
-        self._limiter = Limiter(
-            lambda: caller_id(g.caller, request.environ),
-            request_identifier=lambda: ALL_ROUTES,
-            storage_uri=f"{WindowStorage.STORAGE_SCHEME[0]}://",
-            storage_options={"counters": shared_counters(app) or LocalCounters()},  # type: ignore[dict-item]
-        )
-        self._limiter.request_filter(_is_exempt)
-        self._limiter.init_app(app)
-        app.after_request(self.add_headers)
-
-    def add_headers(self, response: Response) -> Response:
-        """Tell the caller what is left, and when there will be more."""
-        if counted := self._limiter.current_limits[-1:]:
-            for name, value in self._headers(counted[0].key, counted[0].limit.amount).items():
-                response.headers.setdefault(name, value)
-            if counted[0].breached:
-                response.headers.setdefault("Retry-After", response.headers["RateLimit-Reset"])
-        return response
-
-    def _headers(self, key: str, allowed: int) -> dict[str, str]:
-        storage = self._limiter.storage
-        assert isinstance(storage, WindowStorage)
-        window = storage.counted(key)
-        return {} if window is None else window.headers(allowed)
-
-
-def _is_exempt() -> bool:
-    """Probes, and what a browser asks before it asks."""
+def _is_free() -> bool:
+    """Whether a request is not counted: probes, and what a browser asks before it asks."""
     access = access_of(request.endpoint) if request.endpoint else None
     return access in (Access.OPEN, Access.METRICS) or is_preflight()
 
 
-def _refuse(error: RateLimitExceeded) -> Response:
-    return problem(429, f"Too many requests: {error.limit.limit} are allowed")
+def _is_guess() -> bool:
+    """Whether a request shows an invalidation secret, right or wrong, where there is one."""
+    return bool(
+        request.endpoint == "cache.invalidate"
+        and request.headers.get(invalidation_secret.header)
+        and current_app.config["CACHE_INVALIDATION_SECRET"]
+    )
+
+
+def _limiter(app: Flask, uri: str, options: dict[str, Any], are_requests_limited: bool) -> Limiter:
+    limiter = Limiter(
+        lambda: caller_id(g.caller, request.environ),
+        # What is counted, besides the caller: not each route for itself, as is Flask-Limiter's default.
+        request_identifier=lambda: "requests",
+        default_limits=[
+            Limit(
+                app.config["RATELIMIT_DEFAULT"],
+                exempt_when=lambda: not are_requests_limited,
+                error_message=f"Too many requests: {app.config['RATELIMIT_DEFAULT']} are allowed",
+            )
+        ],
+        application_limits=[
+            ApplicationLimit(
+                GUESSES,
+                scope="guesses",
+                exempt_when=lambda: not _is_guess(),
+                deduct_when=lambda response: response.status_code == 403,
+                error_message=f"Too many wrong secrets: {GUESSES} are allowed",
+            )
+        ],
+        headers_enabled=True,
+        header_name_mapping=HEADERS,
+        storage_uri=uri,
+        storage_options=options,
+        in_memory_fallback_enabled=True,
+        # Of several threads that find Redis away at once, Flask-Limiter has only the first one fall back.
+        swallow_errors=True,
+    )
+    limiter.request_filter(lambda: _is_free() or not (are_requests_limited or _is_guess()))
+    limiter.init_app(app)
+    return limiter
+
+
+def _tell_when_to_come_back(response: Response) -> Response:
+    if response.status_code == 429 and "RateLimit-Reset" in response.headers:
+        response.headers["Retry-After"] = str(max(1, int(response.headers["RateLimit-Reset"])))
+    return response
 
 
 def check_body() -> None:
@@ -121,13 +132,18 @@ def check_body() -> None:
 
 
 def init_app(app: Flask) -> None:
-    """Limit the size of bodies, and the number of requests where RATELIMIT_ENABLED says so.
+    """Limit wrong secrets and the size of bodies, and the number of requests where RATELIMIT_ENABLED says so.
 
     To be called after authentication: callers are known by then, and others are told nothing.
     """
-    if app.config["RATELIMIT_ENABLED"]:
-        Limits(app)
-        app.register_error_handler(RateLimitExceeded, _refuse)
+    are_requests_limited = app.config["RATELIMIT_ENABLED"]
+    app.config["RATELIMIT_ENABLED"] = True  # Flask-Limiter's own switch: wrong secrets are always limited
+    app.after_request(_tell_when_to_come_back)  # runs after Flask-Limiter's, which is registered later
+    try:
+        _limiter(app, *storage(app.config), are_requests_limited)
+    except RedisClusterException as error:  # a cluster is asked for its nodes at once
+        log.warning("limits_in_process", error=type(error).__name__)
+        _limiter(app, "memory://", {}, are_requests_limited)
     # A body of undeclared length is cut here, without an error: one byte more tells that it was too large.
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY + 1
     app.before_request(check_body)
