@@ -1,21 +1,19 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
-from copy import deepcopy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Flask, current_app
 
-from app import openapi_access
-from app.auth import gate
 from app.extensions import apifairy
 from app.version import VERSION
 
 # Real answers by path; a test makes them and compares.
 EXAMPLES = Path(__file__).parent / "examples.json"
 
-Operation = dict[str, Any]
+Json = dict[str, Any]
 
 # What `cached` adds to every insight.
 CACHE_HEADERS = {
@@ -27,8 +25,40 @@ CACHE_HEADERS = {
     },
 }
 
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _header(description: str, kind: str) -> Json:
+    return {"description": description, "schema": {"type": kind}}
+
+
+# What any route may answer to a caller that it does not know, or that asks for or sends too much.
+REFUSALS: dict[str, Json] = {
+    "Unauthorized": {
+        "description": "Keys are configured, and there is none in the request, or a wrong one.",
+        "headers": {"WWW-Authenticate": _header("How to show a key.", "string")},
+        "content": _PROBLEM,
+    },
+    "ContentTooLarge": {"description": "The body has more than 64 kB.", "content": _PROBLEM},
+    "URITooLong": {
+        "description": "The request line has more than 8,190 bytes. The body is the server's own.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    },
+    "TooManyRequests": {
+        "description": "Requests are limited, and this caller has made as many as it may; or it was wrong about a "
+        "secret too often.",
+        "headers": {
+            "Retry-After": _header("Seconds until there is more.", "integer"),
+            "RateLimit-Limit": _header("Requests in a window; on every answer where requests are limited.", "integer"),
+            "RateLimit-Remaining": _header("What is left of them.", "integer"),
+            "RateLimit-Reset": _header("Seconds until the next window begins.", "integer"),
+        },
+        "content": _PROBLEM,
+    },
+}
+
 # These give no JSON, and so nothing that APIFairy could describe.
-TEXTS: dict[str, Operation] = {
+TEXTS: dict[str, Json] = {
     "/docs": {
         "operationId": "docs_docs",
         "tags": ["Docs"],
@@ -44,6 +74,7 @@ TEXTS: dict[str, Operation] = {
         "operationId": "service_metrics",
         "tags": ["Service"],
         "summary": "Numbers for Prometheus, of all workers of this server together.",
+        "security": [{"token_auth": []}],
         "responses": {
             "200": {
                 "description": "Prometheus' text format.",
@@ -72,17 +103,13 @@ def init_app(app: Flask) -> None:
     apifairy.process_apispec(_finish)
 
 
-def document() -> dict[str, Any]:
-    """The document of the current application: what is wanted of a caller depends on its settings."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    if "openapi" not in app.extensions:
-        app.extensions["openapi"] = deepcopy(apifairy.apispec)
-        openapi_access.demand(app.extensions["openapi"], app, gate())
-    found: dict[str, Any] = app.extensions["openapi"]
+def document() -> Json:
+    """The document, which is the same for every application."""
+    found: Json = apifairy.apispec
     return found
 
 
-def _finish(document: dict[str, Any]) -> dict[str, Any]:
+def _finish(document: Json) -> Json:
     """Put right what APIFairy cannot know of this service."""
     # Relative, so that "Try it out" works under whatever address the document was fetched from.
     document["servers"] = [{"url": "/"}]
@@ -100,12 +127,43 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
             responses["200"]["content"]["application/json"]["example"] = examples[path]
             responses["200"].setdefault("headers", {}).update(CACHE_HEADERS)
             responses["304"] = {"description": "The answer is the one with the ETag given in If-None-Match."}
-    openapi_access.describe(document, current_app)
+    _add_security(document)
+    _add_refusals(document)
     _put_in_order(document)
     return document
 
 
-def _put_in_order(document: dict[str, Any]) -> None:
+def _add_security(document: Json) -> None:
+    """Name the schemes, and say what APIFairy cannot: either header shows a key, and the secret comes in addition."""
+    schemes = document["components"]["securitySchemes"]
+    document["components"]["securitySchemes"] = {
+        "bearer": schemes["token_auth"],
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key, by another header."},
+        "invalidation_secret": schemes["api_key"],
+    }
+    for operation in _operations(document):
+        if "security" in operation:
+            secret: Json = {"invalidation_secret": []} if "api_key" in operation["security"][0] else {}
+            operation["security"] = [{"bearer": []} | secret, {"api_key": []} | secret]
+
+
+def _add_refusals(document: Json) -> None:
+    document["components"]["responses"] = REFUSALS
+    for operation in _operations(document):
+        names = {"413": "ContentTooLarge", "414": "URITooLong"}
+        if "security" in operation:
+            names["401"] = "Unauthorized"
+        if operation["tags"] != ["Service"]:  # probes and /metrics are not counted
+            names["429"] = "TooManyRequests"
+        operation["responses"] |= {code: {"$ref": f"#/components/responses/{name}"} for code, name in names.items()}
+
+
+def _operations(document: Json) -> Iterator[Json]:
+    for operations in document["paths"].values():
+        yield from operations.values()
+
+
+def _put_in_order(document: Json) -> None:
     """Routes as they were registered, and the parameters of a path before those of the query, as the path has them."""
     registered = [endpoint.replace(".", "_") for endpoint in current_app.view_functions]
     document["paths"] = dict(
@@ -121,7 +179,7 @@ def _put_in_order(document: dict[str, Any]) -> None:
             )
 
 
-def _place_parameters(operation: Operation) -> None:
+def _place_parameters(operation: Json) -> None:
     """Tell the parameters that `checked` takes from the request apart: those in the path, and those in the query."""
     listed = operation.get("parameters", [])
     checked = {parameter["name"] for parameter in listed if parameter["in"] == "request"}
@@ -136,7 +194,7 @@ def _place_parameters(operation: Operation) -> None:
             del parameter["schema"]["default"]
 
 
-def _name_media_types(operation: Operation) -> None:
+def _name_media_types(operation: Json) -> None:
     """Errors are problems; and a header's name is its key alone."""
     for status, response in operation["responses"].items():
         if int(status) >= 400:

@@ -4,7 +4,6 @@ import re
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -49,20 +48,16 @@ KEY = "a key"
 WITH_KEYS = {"API_KEYS": f"app:{sha256(KEY.encode()).hexdigest()}", "CACHE_INVALIDATION_SECRET": SECRET}
 
 
-@pytest.mark.parametrize(
-    "given", [{}, WITH_KEYS, WITH_KEYS | {"DOCS_PUBLIC": "false", "METRICS_TOKEN": "a token"}, {"DOCS_PUBLIC": "false"}]
-)
-def test_it_says_who_may_ask(given: dict[str, str], database_url: str) -> None:
-    client = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": database_url} | given)).test_client()
-    headers = {"Authorization": f"Bearer {KEY}"}
-    document = client.get("/openapi.json", headers=headers).json
-    validate(document, cls=OpenAPIV31SpecValidator)
+def test_it_says_who_may_ask_where_there_are_keys(database_url: str) -> None:
+    client = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": database_url} | WITH_KEYS)).test_client()
+    document = client.get("/openapi.json").json
     schemes = document["components"]["securitySchemes"]
     assert {scheme.get("name", scheme.get("scheme")) for scheme in schemes.values()} == {
         "bearer",
         "X-API-Key",
         "X-Invalidation-Secret",
     }
+    assert all(scheme["description"] for scheme in schemes.values())
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             wanted = operation.get("security", [{}])

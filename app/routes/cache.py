@@ -4,7 +4,7 @@ import structlog
 from apifairy import authenticate, other_responses, response
 from flask import Blueprint, current_app
 
-from app.auth import invalidation_secret
+from app.auth import invalidation_secret, key
 from app.cache import generations
 from app.cache.answers import State
 from app.cache.backends import backend
@@ -32,6 +32,7 @@ def invalidate(user_id: int | None) -> dict[str, str]:
 
 @cache_bp.get("/size")
 @other_responses(CACHE_UNAVAILABLE)
+@authenticate(key, optional=True)
 @response(CacheSizeSchema)
 def size() -> dict[str, int]:
     """The number of live entries."""
@@ -40,6 +41,7 @@ def size() -> dict[str, int]:
 
 @cache_bp.get("/stats")
 @other_responses(CACHE_UNAVAILABLE)
+@authenticate(key, optional=True)
 @response(CacheStatsSchema)
 def stats() -> dict[str, object]:
     """What the cache did."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from apifairy import other_responses, response
+from apifairy import authenticate, other_responses, response
 from flask import Blueprint, abort
 from marshmallow import Schema
 
+from app.auth import key
 from app.cache.decorators import cached
 from app.extensions import db
 from app.routes.arguments import checked
@@ -50,6 +51,7 @@ class Insights:
         """
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)
+        @authenticate(key, optional=True)
         @checked(type(takes.__name__, (self.audience, takes), {}))
         @links_as_asked
         @cached(of_everyone=of_everyone or self.of_everyone)
