@@ -1,6 +1,6 @@
-"""The report: results as JSON, as Markdown tables and as a chart, and the table of targets in the README.
+"""The report: results as JSON, as Markdown tables and as a chart.
 
-python -m benchmarks.report      writes the last three again from docs/benchmarks/results.json
+python -m benchmarks.report      writes the last two again from docs/benchmarks/results.json
 """
 
 import json
@@ -13,14 +13,12 @@ from benchmarks.service import ROOT
 from benchmarks.targets import LIMITS, Row, growth, largest, megabytes, million, milliseconds, rows, smallest, times
 
 FOLDER = ROOT / "docs" / "benchmarks"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- make bench writes from here -->\n", "<!-- make bench writes to here -->\n"
 
 Results = dict[str, Any]
 
 
 def write(results: Results, folder: Path = FOLDER) -> None:
-    """Write `results.json`, `README.md` and `chart.svg`; and the project's README where the folder is the project's."""
+    """Write `results.json`, `README.md` and `chart.svg` into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(to_json(results))
     render(results, folder)
@@ -30,8 +28,6 @@ def render(results: Results, folder: Path = FOLDER) -> None:
     """Write everything but the JSON."""
     (folder / "README.md").write_text(markdown(results))
     (folder / "chart.svg").write_text(chart(results))
-    if folder == FOLDER:
-        README.write_text(with_table(README.read_text(), results))
 
 
 def to_json(results: Results) -> str:
@@ -46,13 +42,6 @@ def to_json(results: Results) -> str:
 
 def _indented(value: Any, depth: int) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False).replace("\n", "\n" + " " * depth)
-
-
-def with_table(readme: str, results: Results) -> str:
-    """The project's README with the table of targets between its marks."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{targets_table(rows(results))}{END}{after}"
 
 
 def targets_table(targets: list[Row]) -> str:
