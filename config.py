@@ -14,6 +14,8 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import make_dsn
+from redis import ConnectionPool, RedisError
+from redis.connection import parse_url
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -106,17 +108,42 @@ def _choice(default: str, *allowed: str) -> fields.String:
     )
 
 
-ONE_REDIS_SERVER = re.compile(r"(?:redis|valkey)s?://.+|unix://.+")
-SEVERAL_REDIS_SERVERS = re.compile(
-    r"(?:redis|valkey)(?P<tls>s?)\+(?P<kind>sentinel|cluster)://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?"
-    r"(?P<hosts>[^/@:,]+:[0-9]+(?:,[^/@:,]+:[0-9]+)*)(?:/(?P<service>[^/]*)(?:/(?P<db>[0-9]+))?)?"
-)
+# What CACHE_REDIS_URL may say, besides `ssl_…`. Other options of redis-py would change what the service reads
+# (`decode_responses`) or how long it waits (`socket_timeout`).
+REDIS_OPTIONS = {"connection_class", "host", "port", "path", "db", "username", "password", "client_name"}
 
 
 def _check_redis_url(url: str) -> None:
-    several = SEVERAL_REDIS_SERVERS.fullmatch(url)
-    if not (ONE_REDIS_SERVER.fullmatch(url) or (several and (several["kind"] == "cluster" or several["service"]))):
-        raise ValidationError("must be a URL such as redis://host:6379/0, rediss://… or redis+cluster://host:6379")
+    try:
+        given: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        refused = [name for name in given.keys() - REDIS_OPTIONS if not name.startswith("ssl_")]
+        if not refused:
+            ConnectionPool.from_url(url).make_connection()  # this does not connect yet
+            return
+    except (ValueError, TypeError, RedisError):  # without the error's text, which may hold the password
+        refused = []
+    raise ValidationError(
+        "must be a URL such as redis://user:password@host:6379/0, rediss://host:6379/0?ssl_ca_certs=ca.pem or "
+        f"unix:///run/redis.sock, with a port from 1 to 65535{' and without ' if refused else ''}{', '.join(refused)}"
+    )
+
+
+class Addresses(fields.Field[tuple[tuple[str, int], ...]]):
+    """Hosts and ports, comma separated."""
+
+    default_error_messages = {"invalid": "must be addresses, comma separated: sentinel-1:26379,sentinel-2:26379"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[tuple[str, int], ...]:
+        found = [ADDRESS.fullmatch(address.strip()) for address in value.split(",")]
+        addresses = tuple((address["host"], int(address["port"])) for address in found if address)
+        if len(addresses) < len(found) or not all(0 < port < 65536 for _, port in addresses):
+            raise self.make_error("invalid")
+        return addresses
+
+
+ADDRESS = re.compile(r"(?P<host>[^\s:/@]+):(?P<port>[0-9]{1,5})")
 
 
 class Origins(fields.Field[tuple[str, ...]]):
@@ -145,6 +172,10 @@ def _check_rate_limits(text: str) -> None:
     raise ValidationError("must be a limit such as 600 per minute, or several: 20/second;10000/hour")
 
 
+# The kinds of CACHE_TYPE that several processes share.
+SHARED_CACHES = ("RedisCache", "RedisSentinelCache", "RedisClusterCache")
+
+
 class SettingsSchema(Schema):
     """Names, types, defaults and bounds of the settings. No secret has a default."""
 
@@ -168,11 +199,12 @@ class SettingsSchema(Schema):
     DATABASE_CONNECT_TIMEOUT = _integer(3, 2, 60)
     DATABASE_STATEMENT_TIMEOUT = _seconds(30, 3600)
 
-    CACHE_TYPE = _choice("SimpleCache", "SimpleCache", "RedisCache", "NullCache")
+    CACHE_TYPE = _choice("SimpleCache", "SimpleCache", *SHARED_CACHES, "NullCache")
     CACHE_DEFAULT_TIMEOUT = _integer(3600, 1, 31_536_000)
     CACHE_STALE_TIMEOUT = _integer(3600, 0, 31_536_000)
     CACHE_THRESHOLD = _integer(1000, 10, 1_000_000)
     CACHE_REDIS_URL = fields.String(load_default=None, validate=_check_redis_url)
+    CACHE_REDIS_SENTINELS = Addresses(load_default=())
     CACHE_KEY_PREFIX = fields.String(load_default="songswap-insights:")
     CACHE_INVALIDATION_SECRET = fields.String(load_default=None)
 
@@ -190,8 +222,11 @@ class SettingsSchema(Schema):
 
     @validates_schema
     def _redis_has_an_address(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if data["CACHE_TYPE"] == "RedisCache" and not data["CACHE_REDIS_URL"]:
-            raise ValidationError("must be set where CACHE_TYPE is RedisCache", "CACHE_REDIS_URL")
+        kind = data["CACHE_TYPE"]
+        needed = {"RedisSentinelCache": ("CACHE_REDIS_URL", "CACHE_REDIS_SENTINELS")}.get(kind, ("CACHE_REDIS_URL",))
+        for name in needed if kind in SHARED_CACHES else ():
+            if not data[name]:
+                raise ValidationError(f"must be set where CACHE_TYPE is {kind}", name)
 
 
 # An environment that names settings and gives none: each has its default, whatever a `.env` says. WEB_CONCURRENCY is

@@ -12,7 +12,7 @@ import tempfile
 
 from gunicorn.glogging import Logger
 
-from config import SettingsError, check_access, check_database, load_settings
+from config import SHARED_CACHES, SettingsError, check_access, check_database, load_settings
 
 # Before a worker exists: a wrong setting ends the start with one line.
 try:
@@ -33,7 +33,7 @@ wsgi_app = "app:create_app()"
 bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"
 worker_class = "gthread"
 # A SimpleCache is each worker's own, and `POST /cache/invalidate` reaches only one of them.
-workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] == "RedisCache" else 1)
+workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] in SHARED_CACHES else 1)
 # No more than the pool has connections, or threads wait for each other.
 threads = settings["GUNICORN_THREADS"]
 # Load the app before the fork: workers share its memory, and an app that cannot load fails the start.

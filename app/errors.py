@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from app.cache.breaker import CacheUnavailableError
+from app.cache.backends import CacheUnavailableError
 from app.timezones import WindowError
 
 log = structlog.get_logger(__name__)

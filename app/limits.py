@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, abort, current_app, g, request
+from flask import Flask, Response, abort, g, request
 from flask_limiter import ApplicationLimit, HeaderNames, Limit, Limiter
 from gunicorn.http.errors import ParseException
 from redis.backoff import NoBackoff
@@ -61,7 +61,8 @@ def storage(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     # By the name `default` a Sentinel that has no password takes any.
     user = {"username": server.get("username", "default")} if "password" in server else {}
     options |= {"sentinel_kwargs": TIMEOUTS | encryption | user, "use_replicas": False}
-    return f"redis+sentinel://{settings['CACHE_REDIS_SENTINELS']}/{host}", options
+    sentinels = ",".join(f"{address}:{port}" for address, port in settings["CACHE_REDIS_SENTINELS"])
+    return f"redis+sentinel://{sentinels}/{host}", options
 
 
 def _is_free() -> bool:
@@ -71,12 +72,8 @@ def _is_free() -> bool:
 
 
 def _is_guess() -> bool:
-    """Whether a request shows an invalidation secret, right or wrong, where there is one."""
-    return bool(
-        request.endpoint == "cache.invalidate"
-        and request.headers.get(invalidation_secret.header)
-        and current_app.config["CACHE_INVALIDATION_SECRET"]
-    )
+    """Whether a request shows an invalidation secret, right or wrong."""
+    return request.endpoint == "cache.invalidate" and bool(request.headers.get(invalidation_secret.header))
 
 
 def _limiter(app: Flask, uri: str, options: dict[str, Any], are_requests_limited: bool) -> Limiter:
@@ -113,6 +110,17 @@ def _limiter(app: Flask, uri: str, options: dict[str, Any], are_requests_limited
     return limiter
 
 
+def _limit(app: Flask) -> None:
+    are_requests_limited = app.config["RATELIMIT_ENABLED"]
+    app.config["RATELIMIT_ENABLED"] = True  # Flask-Limiter's own switch, for wrong secrets as well
+    app.after_request(_tell_when_to_come_back)  # runs after Flask-Limiter's, which is registered later
+    try:
+        _limiter(app, *storage(app.config), are_requests_limited)
+    except RedisClusterException as error:  # a cluster is asked for its nodes at once
+        log.warning("limits_in_process", error=type(error).__name__)
+        _limiter(app, "memory://", {}, are_requests_limited)
+
+
 def _tell_when_to_come_back(response: Response) -> Response:
     if response.status_code == 429 and "RateLimit-Reset" in response.headers:
         response.headers["Retry-After"] = str(max(1, int(response.headers["RateLimit-Reset"])))
@@ -136,14 +144,8 @@ def init_app(app: Flask) -> None:
 
     To be called after authentication: callers are known by then, and others are told nothing.
     """
-    are_requests_limited = app.config["RATELIMIT_ENABLED"]
-    app.config["RATELIMIT_ENABLED"] = True  # Flask-Limiter's own switch: wrong secrets are always limited
-    app.after_request(_tell_when_to_come_back)  # runs after Flask-Limiter's, which is registered later
-    try:
-        _limiter(app, *storage(app.config), are_requests_limited)
-    except RedisClusterException as error:  # a cluster is asked for its nodes at once
-        log.warning("limits_in_process", error=type(error).__name__)
-        _limiter(app, "memory://", {}, are_requests_limited)
+    if app.config["RATELIMIT_ENABLED"] or app.config["CACHE_INVALIDATION_SECRET"]:
+        _limit(app)
     # A body of undeclared length is cut here, without an error: one byte more tells that it was too large.
     app.config["MAX_CONTENT_LENGTH"] = MOST_BODY + 1
     app.before_request(check_body)

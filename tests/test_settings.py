@@ -78,6 +78,17 @@ def test_no_secret_has_a_default() -> None:
         ("CACHE_DEFAULT_TIMEOUT", "1.5"),
         ("CACHE_REDIS_URL", "http://cache:6379"),
         ("CACHE_REDIS_URL", "redis+sentinel://cache:26379"),
+        ("CACHE_REDIS_URL", "redis://:secret@cache:99999/0"),
+        ("CACHE_REDIS_URL", "redis://:secret@cache:port/0"),
+        ("CACHE_REDIS_URL", "redis://:secret@[::1"),
+        ("CACHE_REDIS_URL", "redis://cache?decode_responses=true"),
+        ("CACHE_REDIS_URL", "redis://cache?socket_timeout=60"),
+        ("CACHE_REDIS_URL", "redis://cache?unknown=secret"),
+        ("CACHE_REDIS_URL", "rediss://cache?ssl_unknown=secret"),
+        ("CACHE_REDIS_SENTINELS", "sentinel"),
+        ("CACHE_REDIS_SENTINELS", "sentinel:26379,"),
+        ("CACHE_REDIS_SENTINELS", "sentinel:99999"),
+        ("CACHE_REDIS_SENTINELS", "redis://:secret@sentinel:26379"),
         ("API_KEYS", "secret"),
         ("API_KEYS", "app:secret"),
         ("API_KEYS", f"app:{HASH},"),
@@ -132,9 +143,15 @@ def test_a_real_database_is_served_with_keys_or_on_the_operators_word() -> None:
         check_access(load_settings({"SQLALCHEMY_DATABASE_URI": URL, "ALLOW_ANONYMOUS": "false"}))
 
 
-def test_a_redis_cache_needs_an_address() -> None:
+@pytest.mark.parametrize("kind", ["RedisCache", "RedisSentinelCache", "RedisClusterCache"])
+def test_a_redis_cache_needs_an_address(kind: str) -> None:
     with pytest.raises(SettingsError, match=r"^CACHE_REDIS_URL must be set"):
-        load_settings({"CACHE_TYPE": "RedisCache"})
+        load_settings({"CACHE_TYPE": kind, "CACHE_REDIS_SENTINELS": "sentinel:26379"})
+
+
+def test_sentinels_need_addresses() -> None:
+    with pytest.raises(SettingsError, match=r"^CACHE_REDIS_SENTINELS must be set"):
+        load_settings({"CACHE_TYPE": "RedisSentinelCache", "CACHE_REDIS_URL": "redis://songs"})
 
 
 def test_a_database_must_be_named() -> None:

@@ -15,8 +15,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from app import logs
 from app.cache import generations
-from app.cache.backends import Backend
-from app.cache.breaker import CacheUnavailableError
+from app.cache.backends import Backend, CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
 from app.errors import unavailable
@@ -148,37 +147,42 @@ def as_waited_for(found: Found) -> Found:
 
 def _lead(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
     """The answer for all callers in this process: another process's, or one computed here."""
-    global _no_refresh_until
-    lock = store.lock(key)
     deadline = time.monotonic() + current_app.config["DATABASE_STATEMENT_TIMEOUT"]
     try:
-        while not lock.acquire():
+        while (release := store.lock(key)) is None:
             if stale:
                 return Found(stale, State.STALE)
             if time.monotonic() > deadline:
                 raise StillComputedError
             time.sleep(POLL)
-            store.begin()  # this is waiting for the answer, not for the cache
             if fresh := _fresh(store, key):
                 return fresh
     except CacheUnavailableError:
         return asked.computed(State.BYPASS)
-    with lock.held():
-        with suppress(CacheUnavailableError):
-            if fresh := _fresh(store, key):  # another process was done just before the lock was ours
-                return fresh
-        try:
-            found = asked.computed(State.MISS)
-        except SQLAlchemyError as error:
-            if stale is None or now() >= stale.serve_until or not unavailable(error):
-                raise
-            _no_refresh_until = time.monotonic() + NEXT_REFRESH
-            return Found(stale, State.STALE)
-        try:
-            store.set(key, found.entry, timeout=max(1, round(found.entry.serve_until - now())))
-        except CacheUnavailableError:
-            return Found(found.entry, State.BYPASS)
-        return found
+    try:
+        return _compute(store, key, stale, asked)
+    finally:
+        release()
+
+
+def _compute(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
+    """The answer for all callers in all processes."""
+    global _no_refresh_until
+    with suppress(CacheUnavailableError):
+        if fresh := _fresh(store, key):  # another process was done just before the lock was ours
+            return fresh
+    try:
+        found = asked.computed(State.MISS)
+    except SQLAlchemyError as error:
+        if stale is None or now() >= stale.serve_until or not unavailable(error):
+            raise
+        _no_refresh_until = time.monotonic() + NEXT_REFRESH
+        return Found(stale, State.STALE)
+    try:
+        store.set(key, found.entry.dump(), timeout=max(1, round(found.entry.serve_until - now())))
+    except CacheUnavailableError:
+        return Found(found.entry, State.BYPASS)
+    return found
 
 
 def _fresh(store: Backend, key: str) -> Found | None:

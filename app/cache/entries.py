@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 from zlib import crc32
 
 import orjson
@@ -40,10 +39,10 @@ class Entry:
         return cls(payload, (*own, *kept), digest.hexdigest(), fresh_until, serve_until)
 
     @classmethod
-    def read(cls, stored: Any) -> "Entry | None":
-        """The entry that was stored, as it is or dumped; None for nothing, for damaged bytes, and for another form."""
-        if stored is None or isinstance(stored, Entry):
-            return stored
+    def read(cls, stored: bytes | None) -> "Entry | None":
+        """The entry that was dumped; None for nothing, for damaged bytes, and for another form."""
+        if stored is None:
+            return None
         checksum, _, line = stored.partition(b" ")
         if checksum != b"%08x" % crc32(line):
             return None

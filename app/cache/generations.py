@@ -8,7 +8,6 @@ old answers never come back.
 
 from collections.abc import Iterable
 from secrets import token_hex
-from typing import Any
 
 from app.cache.backends import Backend
 from app.cache.keys import PREFIX, Question, owner_of
@@ -29,7 +28,7 @@ def key_of(user_id: int) -> str:
     return f"generation:user:{user_id}"
 
 
-def look_up(store: Backend, question: Question) -> tuple[str, Any]:
+def look_up(store: Backend, question: Question) -> tuple[str, bytes | None]:
     """The key of the question's answer in the generations of now, and what is kept there.
 
     Where the generations are those that this process has seen last, both come in one round trip.
@@ -37,9 +36,9 @@ def look_up(store: Backend, question: Question) -> tuple[str, Any]:
     keys = [ALL, *map(key_of, question.users)]
     guessed = [_last_seen.get(key, b"") for key in keys]
     key = question.key(guessed)
-    *tokens, stored = store.get_many(*keys, key)
-    if tokens != guessed:
-        tokens = [token or _begin(store, key) for key, token in zip(keys, tokens, strict=True)]
+    *found, stored = store.get_many(*keys, key)
+    if found != guessed:
+        tokens = [token or _begin(store, key) for key, token in zip(keys, found, strict=True)]
         if len(_last_seen) > LAST_SEEN:
             _last_seen.clear()
         _last_seen.update(zip(keys, tokens, strict=True))
@@ -64,8 +63,7 @@ def count_live(store: Backend) -> int:
 
 
 def _tokens(store: Backend, keys: Iterable[str]) -> list[str | None]:
-    store.begin()
-    return [token and token.decode("latin-1") for token in store.get_many(*keys)]
+    return [None if token is None else token.decode("latin-1") for token in store.get_many(*keys)]
 
 
 def end(store: Backend, user_id: int | None = None) -> None:

@@ -15,8 +15,7 @@ from flask import Flask
 from sqlalchemy import Connection, text
 
 from app.cache import generations
-from app.cache.backends import Backend, backend
-from app.cache.breaker import CacheUnavailableError
+from app.cache.backends import Backend, CacheUnavailableError, backend
 from app.cache.keys import EVERYONE
 from app.rollups.connections import direct_engine
 from app.rollups.state import IS_CURRENT
@@ -66,7 +65,6 @@ class Overdue:
 
     def end(self, store: Backend, *, everyone: bool) -> None:
         """End them, all and that of everyone only where it is said so. What the backend was not told stays overdue."""
-        store.begin()
         if self.all and everyone:
             generations.end(store)
             self.all = False

@@ -6,8 +6,7 @@ from flask import Blueprint, Response, current_app
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cache.backends import backend
-from app.cache.breaker import CacheUnavailableError
+from app.cache.backends import CacheUnavailableError, backend
 from app.extensions import db
 from app.metrics import exposition
 from app.rollups.state import read

@@ -6,6 +6,7 @@ from marshmallow import fields
 from app.audience import MAX_USER_ID
 from app.schemas.fields import UserId
 from app.schemas.windows import Parameters
+from config import SHARED_CACHES
 
 
 class InvalidationParameters(Parameters):
@@ -32,9 +33,9 @@ class CacheSizeSchema(Schema):
 
 
 class CacheStatsSchema(Schema):
-    """What the cache did, over the fleet where the backend is shared; numbers of the fleet are up to 0.2 s old."""
+    """What the cache did, over the fleet where the backend is shared."""
 
-    backend = fields.String(required=True, metadata={"enum": ["SimpleCache", "RedisCache", "NullCache"]})
+    backend = fields.String(required=True, metadata={"enum": ["SimpleCache", *SHARED_CACHES, "NullCache"]})
     size = fields.Integer(required=True, metadata={"description": "Live entries.", "examples": [120]})
     hits = fields.Integer(required=True, metadata={"examples": [900]})
     misses = fields.Integer(required=True, metadata={"examples": [300]})

@@ -16,12 +16,9 @@ from app import create_app
 from app.cache.decorators import cached
 from app.routes.arguments import checked
 from app.schemas import parameters as takes
-from benchmarks.faults.servers import Valkey, wait_until
+from benchmarks.faults.servers import Valkey
 from config import load_settings
 from tests.conftest import NOW, SECRET
-
-# Where a machine is so busy that it lets Valkey wait, a service rightly goes on without; tests of other things wait.
-PATIENT = {"redis.TIMEOUT": 10.0, "shared.TIMEOUT": 10.0, "shared.PATIENCE": 10.0, "breaker.FIRST_TRIAL": 10.0}
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -104,15 +101,6 @@ class Service:
     def size(self) -> int:
         return int(self.client.get("/cache/size").json["size"])  # type: ignore[index]
 
-    def settle(self) -> None:
-        """Wait until the locks of past computations are given back, which other threads do."""
-        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "cache-lock"])
-
-    def later(self, **span: float) -> None:
-        """Let time pass."""
-        self.settle()
-        self.clock.forward(**span)
-
     def size_status(self) -> int:
         return int(self.client.get("/cache/size").status_code)
 
@@ -132,9 +120,8 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As much patience with a slow Valkey as the machine needs."""
-    for name, seconds in PATIENT.items():
-        monkeypatch.setattr(f"app.cache.{name}", seconds)
+    """As much patience with a slow Valkey as a busy machine needs: a service rightly goes on without it."""
+    monkeypatch.setattr("app.cache.backends.redis.TIMEOUT", 10.0)
     monkeypatch.setattr("app.cache.answers._no_refresh_until", 0.0)
 
 

@@ -111,7 +111,7 @@ def test_a_route_may_have_its_own_timeout(make_cached: Callable[..., Service]) -
     states = []
     for _ in range(3):
         states.append(service.state("/probe/brief/1"))
-        service.later(seconds=30)
+        service.clock.forward(seconds=30)
     assert states == ["MISS", "HIT", "MISS"]
 
 
@@ -144,7 +144,7 @@ def test_unless_with_a_parameter_is_given_the_response(service: Service) -> None
 def test_entries_written_together_do_not_expire_together(service: Service) -> None:
     for user in range(60):
         service.state(f"/probe/list/{user + 1}")
-    service.later(seconds=0.95 * HOUR)
+    service.clock.forward(seconds=0.95 * HOUR)
     assert {service.state(f"/probe/list/{user + 1}") for user in range(60)} == {"HIT", "MISS"}
 
 

@@ -226,11 +226,9 @@ def test_an_invalidation_through_one_is_seen_by_all(fleet: Fleet, database: Engi
 
 def test_numbers_are_those_of_the_fleet(fleet: Fleet) -> None:
     paths = [fleet.new_path() for _ in range(5)]
-    time.sleep(0.5)  # until all that was counted before is there
     before = orjson.loads(fleet.instances[0].ask("/cache/stats").body)
     for path in paths:
         fleet.ask_all(path, 2)
-    time.sleep(0.5)
     for instance in fleet.instances:
         stats = orjson.loads(instance.ask("/cache/stats").body)
         gained = {name: stats[name] - before[name] for name in ("size", "hits", "misses", "stale", "errors")}
@@ -285,29 +283,30 @@ def test_a_crash_of_the_cache_under_load(fleet: Fleet) -> None:
         for each in load:
             each.result()
     assert {answer.status for answer in answers} == {200}
-    # Once an outage in each of the processes, whatever the number of requests.
-    assert 1 <= fleet.events()["cache_unreachable"] <= 4
+    # Once an outage for each of the requests that it took by surprise, whatever the number of requests.
+    assert 1 <= fleet.events()["cache_unreachable"] <= 4 * 6
     assert "Traceback" not in "".join(instance.log.read_text() for instance in fleet.instances)
 
 
-def test_a_worker_that_is_killed_while_it_computes(fleet: Fleet, database: Engine) -> None:
+def test_a_worker_that_is_killed_while_it_computes(start: Start, fleet: Fleet, database: Engine) -> None:
     path = fleet.new_path()
-    dying, other = fleet.instances
+    settings = {"CACHE_REDIS_URL": fleet.valkey.url, "CACHE_KEY_PREFIX": "killed:", "DATABASE_STATEMENT_TIMEOUT": "2"}
+    dying, other = [start(**settings, WEB_CONCURRENCY="1") for _ in range(2)]
+    wait_until(
+        lambda: dying.ask("/insights/total/listens/1").state == other.ask("/insights/total/listens/1").state == "HIT"
+    )
     with ThreadPoolExecutor(1) as pool:
         with held_up(database):
             request = pool.submit(dying.ask, path)
             wait_until(lambda: waiting(database) == 1)
-            for worker in dying.workers():
-                os.kill(worker, signal.SIGKILL)
+            os.kill(dying.workers()[0], signal.SIGKILL)
             with pytest.raises((OSError, http.client.HTTPException)):
                 request.result()
-        started = time.monotonic()
-        answer = other.ask(path)
-        taken = time.monotonic() - started
-    assert (answer.status, answer.state) == (200, "MISS")
-    assert taken < 5 + 5  # the lock's time, and what a busy machine may take
+        # Whoever waits is told to come again, until the lock's time is over.
+        assert other.ask(path).status == 503
+        wait_until(lambda: other.ask(path).status == 200, 20)
     wait_until(dying.is_up)
-    wait_until(lambda: dying.ask(path).state == "HIT")
+    assert dying.ask(path).state == "HIT"
 
 
 def test_while_postgresql_is_away(start: Start, fleet: Fleet, way_to_database: Proxy) -> None:

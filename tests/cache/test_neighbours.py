@@ -8,7 +8,7 @@ from benchmarks.faults.servers import Valkey
 from tests.cache.conftest import Service
 
 # Everything that the README says the service's user must be allowed to do.
-COMMANDS = {"MGET", "SET", "DEL", "EVALSHA", "EVAL", "SCRIPT", "SCAN", "HINCRBY", "HGETALL"}
+COMMANDS = {"MGET", "SET", "SETNX", "EXPIRE", "DEL", "EVALSHA", "EVAL", "SCRIPT", "SCAN", "HINCRBY", "HGETALL"}
 
 # What Flask-Limiter needs besides.
 OF_LIMITS = {"EVALSHA", "SCRIPT", "INCRBY", "EXPIRE", "TTL", "GET", "PING", "HELLO", "CLIENT"}

@@ -24,7 +24,7 @@ CUT = DatabaseError("SELECT 1", {}, psycopg2.DatabaseError("SSL error: unexpecte
 
 def test_one_caller_refreshes_while_the_others_take_the_stale_answer(service: Service) -> None:
     service.state()
-    service.later(hours=1)
+    service.clock.forward(hours=1)
     service.probe.answer, service.probe.may_end = "a new answer", threading.Event()
     service.probe.running.clear()
     with ThreadPoolExecutor(1) as pool:
@@ -47,7 +47,7 @@ def test_other_processes_take_the_stale_answer_too(
     service, other = shared(), shared()
     service.state()
     for each in (service, other):
-        each.later(hours=1)
+        each.clock.forward(hours=1)
     service.probe.may_end = threading.Event()
     service.probe.running.clear()
     with ThreadPoolExecutor(1) as pool:
@@ -62,7 +62,7 @@ def test_other_processes_take_the_stale_answer_too(
 
 def test_the_stale_answer_is_gone_after_the_grace_period(service: Service) -> None:
     service.state()
-    service.later(hours=2)
+    service.clock.forward(hours=2)
     service.probe.error = AWAY
     assert service.get().status_code == 503
 
@@ -80,7 +80,6 @@ def test_a_refresh_that_fails_after_the_stale_answer_s_end_serves_it_no_more(
 ) -> None:
     service.clock.set(first)
     service.state(path)
-    service.settle()
     service.clock.set(refreshed)
     service.probe.error, service.probe.may_end = AWAY, threading.Event()
     service.probe.running.clear()
@@ -96,12 +95,11 @@ def test_a_refresh_that_fails_after_the_stale_answer_s_end_serves_it_no_more(
 @pytest.mark.parametrize("error", [AWAY, CUT, PoolTimeout("QueuePool limit reached")])
 def test_while_the_database_is_away_the_stale_answer_is_served(service: Service, error: Exception) -> None:
     service.state()
-    service.later(hours=1, minutes=30)
+    service.clock.forward(hours=1, minutes=30)
     service.probe.error = error
     assert [service.state() for _ in range(3)] == ["STALE"] * 3
     assert service.get().json == "an answer"
     assert service.get("/probe/list/2").status_code == 503
-    service.settle()
     service.probe.error, service.probe.answer = None, "a new answer"
     wait_until(lambda: service.get().json == "a new answer", 5)
 
@@ -113,7 +111,7 @@ def test_while_the_database_is_away_not_every_request_finds_that_out_anew(
     paths = [f"/probe/list/{user}" for user in range(1, 10)]
     for path in paths:
         service.state(path)
-    service.later(hours=1)
+    service.clock.forward(hours=1)
     service.probe.error, service.probe.calls = AWAY, 0
     assert {service.state(path) for path in paths} == {"STALE"}
     assert service.probe.calls == 1
@@ -123,11 +121,10 @@ def test_while_the_database_is_away_not_every_request_finds_that_out_anew(
 
 def test_a_fault_of_the_service_itself_is_not_hidden_by_a_stale_answer(service: Service) -> None:
     service.state()
-    service.later(hours=1)
+    service.clock.forward(hours=1)
     for error in (IntegrityError("SELECT 1", {}, DriverError("a fault")), RuntimeError("a fault")):
         service.probe.error = error
         assert service.get().status_code == 500
-        service.settle()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +149,7 @@ def test_an_answer_is_kept_for_as_long_as_it_may_be_served(
 def test_without_a_grace_period_nothing_is_served_stale(make_cached: Callable[..., Service]) -> None:
     service = make_cached(CACHE_STALE_TIMEOUT="0")
     service.state()
-    service.later(hours=1)
+    service.clock.forward(hours=1)
     service.probe.error = AWAY
     assert service.get().status_code == 503
     service.probe.error = None
@@ -163,12 +160,11 @@ def test_what_is_stale_at_once_is_computed_by_one_at_a_time(service: Service) ->
     service.add("/probe/now", takes.OfEveryone, timeout=0)
     for _ in range(3):
         assert service.state("/probe/now") == "MISS"
-        service.settle()
 
 
 def test_stale_answers_are_counted(service: Service) -> None:
     service.state()
-    service.later(hours=1)
+    service.clock.forward(hours=1)
     service.probe.error = AWAY
     service.state()
     assert service.stats()["stale"] == 1

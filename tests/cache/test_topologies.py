@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from app.cache.redis import connect
 from benchmarks.faults.servers import Proxy, Valkey, free_port, make_certificate, wait_until
 from tests.cache.conftest import Service
 
@@ -17,7 +16,7 @@ MakeService = Callable[..., Service]
 
 @pytest.fixture
 def on(make_service: MakeService) -> MakeService:
-    return lambda url, **settings: make_service(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=url, **settings)
+    return lambda url, **settings: make_service(**({"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url} | settings))
 
 
 def assert_all_of_it_works(service: Service, other: Service) -> None:
@@ -34,25 +33,10 @@ def assert_all_of_it_works(service: Service, other: Service) -> None:
     assert {other.state(path) for path in paths} == {"MISS"}
 
 
-@pytest.mark.parametrize(
-    ("url", "host", "tls"),
-    [
-        ("redis://valkey:6379/0", "valkey", False),
-        ("valkey://valkey.example.com:6379/0", "valkey.example.com", False),
-        ("rediss://my-valkey.cache.amazonaws.com:6379", "my-valkey.cache.amazonaws.com", True),
-        ("valkeys://redis.example.com:6379", "redis.example.com", True),
-    ],
-)
-def test_a_url_s_host_is_left_as_it_is(url: str, host: str, tls: bool) -> None:
-    pool = connect(url).connection_pool
-    assert pool.connection_kwargs["host"] == host
-    assert ("SSL" in pool.connection_class.__name__) is tls
-
-
 def test_a_server_and_a_database_of_it(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
     valkey = own_valkey()
     url = valkey.url.removesuffix("/0") + "/7"
-    assert_all_of_it_works(on(url), on(url.replace("redis", "valkey", 1)))
+    assert_all_of_it_works(on(url), on(url))
     with valkey.client as client:
         assert client.dbsize() == 0
 
@@ -97,17 +81,17 @@ def cluster(own_valkey: Callable[..., Valkey]) -> Valkey:
 
 
 @pytest.fixture
-def cluster_url(cluster: Valkey) -> str:
-    return f"redis+cluster://127.0.0.1:{cluster.port}"
+def on_cluster(make_service: MakeService, cluster: Valkey) -> Callable[[], Service]:
+    return lambda: make_service(CACHE_TYPE="RedisClusterCache", CACHE_REDIS_URL=cluster.url)
 
 
-def test_a_cluster(on: MakeService, cluster_url: str) -> None:
-    assert_all_of_it_works(on(cluster_url), on(cluster_url))
+def test_a_cluster(on_cluster: Callable[[], Service]) -> None:
+    assert_all_of_it_works(on_cluster(), on_cluster())
 
 
-def test_a_cluster_that_is_away_at_first(on: MakeService, cluster: Valkey, cluster_url: str) -> None:
+def test_a_cluster_that_is_away_at_first(on_cluster: Callable[[], Service], cluster: Valkey) -> None:
     cluster.kill()
-    service = on(cluster_url)
+    service = on_cluster()
     assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
     assert [service.invalidate(), service.size_status()] == [503, 503]
     cluster.start()
@@ -115,8 +99,8 @@ def test_a_cluster_that_is_away_at_first(on: MakeService, cluster: Valkey, clust
     wait_until(lambda: service.state() == "HIT", 10)
 
 
-def test_a_cluster_that_crashes(on: MakeService, cluster: Valkey, cluster_url: str) -> None:
-    service = on(cluster_url)
+def test_a_cluster_that_crashes(on_cluster: Callable[[], Service], cluster: Valkey) -> None:
+    service = on_cluster()
     assert [service.state(), service.state()] == ["MISS", "HIT"]
     cluster.kill()
     assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
@@ -126,23 +110,30 @@ def test_a_cluster_that_crashes(on: MakeService, cluster: Valkey, cluster_url: s
 
 
 def test_a_cluster_that_hangs_costs_a_request_little(
-    on: MakeService, cluster: Valkey, cluster_url: str, monkeypatch: pytest.MonkeyPatch
+    on_cluster: Callable[[], Service], cluster: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("redis.TIMEOUT", "shared.TIMEOUT", "shared.PATIENCE"):
-        monkeypatch.setattr(f"app.cache.{name}", 0.1)
-    service = on(cluster_url)
+    monkeypatch.setattr("app.cache.backends.redis.TIMEOUT", 0.1)
+    service = on_cluster()
     wait_until(lambda: service.state() == "HIT", 10)
     cluster.stop_answering()
     started = time.monotonic()
     assert {service.state(f"/probe/list/{user}") for user in range(2, 20)} == {"BYPASS"}
-    assert time.monotonic() - started < 0.25 + 0.25  # the second quarter is for what the test itself does
+    assert time.monotonic() - started < 0.5 + 0.3  # the second number is for what the test itself does
     cluster.answer_again()
     wait_until(lambda: service.state() == "HIT", 10)
 
 
+def by_sentinels(*ports: int, credentials: str = "") -> dict[str, str]:
+    return {
+        "CACHE_TYPE": "RedisSentinelCache",
+        "CACHE_REDIS_URL": f"redis://{credentials}songs/0",
+        "CACHE_REDIS_SENTINELS": ",".join(f"127.0.0.1:{port}" for port in ports),
+    }
+
+
 @pytest.fixture(params=["no password", "one password", "a password of the server alone"])
-def watched_url(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> str:
-    """The URL of a server that a Sentinel watches; a second Sentinel in it is away."""
+def watched(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey]) -> dict[str, str]:
+    """The settings for a server that a Sentinel watches; a second Sentinel in them is away."""
     password = "" if request.param == "no password" else "a secret"
     master = own_valkey(*(["--requirepass", password] if password else []))
     lines = [f"sentinel monitor songs 127.0.0.1 {master.port} 1", "sentinel down-after-milliseconds songs 1000"]
@@ -152,21 +143,21 @@ def watched_url(request: pytest.FixtureRequest, own_valkey: Callable[..., Valkey
         lines.append(f'requirepass "{password}"')
     sentinel = own_valkey(sentinel_of="\n".join(lines) + "\n")
     credentials = f":{password.replace(' ', '%20')}@" if password else ""
-    return f"redis+sentinel://{credentials}127.0.0.1:{free_port()},127.0.0.1:{sentinel.port}/songs/0"
+    return by_sentinels(free_port(), sentinel.port, credentials=credentials)
 
 
-def test_a_service_that_sentinels_watch(on: MakeService, watched_url: str) -> None:
-    assert_all_of_it_works(on(watched_url), on(watched_url))
+def test_a_service_that_sentinels_watch(make_service: MakeService, watched: dict[str, str]) -> None:
+    assert_all_of_it_works(make_service(**watched), make_service(**watched))
 
 
-def test_a_service_that_no_sentinel_knows(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+def test_a_service_that_no_sentinel_knows(make_service: MakeService, own_valkey: Callable[..., Valkey]) -> None:
     sentinel = own_valkey(sentinel_of="sentinel deny-scripts-reconfig yes\n")
-    service = on(f"redis+sentinel://127.0.0.1:{sentinel.port}/songs")
+    service = make_service(**by_sentinels(sentinel.port))
     assert {service.state(f"/probe/list/{user}") for user in range(1, 20)} == {"BYPASS"}
     assert service.invalidate() == 503
 
 
-def test_a_failover(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
+def test_a_failover(make_service: MakeService, own_valkey: Callable[..., Valkey]) -> None:
     master, replica = own_valkey(), own_valkey()
     with replica.client as client:
         client.replicaof("127.0.0.1", master.port)
@@ -176,7 +167,7 @@ def test_a_failover(on: MakeService, own_valkey: Callable[..., Valkey]) -> None:
     )
     with sentinel.client as client:
         wait_until(lambda: client.execute_command("SENTINEL", "REPLICAS", "songs"), 30, "the replica's discovery")
-    service = on(f"redis+sentinel://127.0.0.1:{sentinel.port}/songs")
+    service = make_service(**by_sentinels(sentinel.port))
     assert [service.state(), service.state()] == ["MISS", "HIT"]
     master.kill()
     assert service.state("/probe/list/2") == "BYPASS"

@@ -1,0 +1,48 @@
+"""A client of the Redis or Valkey that the settings name: a server, one that Sentinels watch, or a cluster."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.connection import SSLConnection, parse_url
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+# Seconds for connecting and for each reply. On a network of one's own a reply takes less than a hundredth of it.
+TIMEOUT = 0.1
+
+
+class Client:
+    """A client that is made when it is first used: a cluster's asks for its nodes at once, and these may be away."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._made = cache(lambda: _client(config))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made(), name)
+
+
+def _client(config: Mapping[str, Any]) -> Any:
+    url: str = config["CACHE_REDIS_URL"]
+    options: dict[str, Any] = {
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+        # Nothing is said on a new connection but the password and the database: less to be allowed, and to wait for.
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if config["CACHE_TYPE"] == "RedisClusterCache":
+        return RedisCluster.from_url(url, **options)
+    if config["CACHE_TYPE"] == "RedisCache":
+        return Redis.from_url(url, **options)
+    named: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    service = named.pop("host")
+    options |= named | {"ssl": named.pop("connection_class", None) is SSLConnection}
+    # By this name a Sentinel without a password takes any; it knows no databases.
+    of_sentinels = options | {"db": 0} | ({"username": "default"} if named.get("password") else {})
+    sentinels: Any = Sentinel(config["CACHE_REDIS_SENTINELS"], sentinel_kwargs=of_sentinels, **options)  # type: ignore[no-untyped-call]
+    return sentinels.master_for(service)
