@@ -89,8 +89,10 @@ def post_fork(server, _worker):
 
 
 def post_worker_init(worker):
+    from app import deadline
     from app.rollups import upkeep
 
+    deadline.install()
     upkeep.start(worker.app.wsgi(), writes=True)
 
 

@@ -10,7 +10,8 @@ from psycopg2.extensions import PYDATETIME, new_type, register_type
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
-from app import instrumentation, silence  # noqa: F401  the first counts what engines and pools do
+from app import instrumentation  # noqa: F401  counts what engines and pools do
+from app.deadline import DeadlineConnection
 from app.extensions import db
 from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 
@@ -18,17 +19,19 @@ from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 IS_NEW = "songswap_is_new"
 
 
-def engine_options(config: dict[str, Any]) -> dict[str, Any]:
-    """SQLAlchemy engine options from the settings.
+def engine_options(config: dict[str, Any], *, answer_within: float | None = None) -> dict[str, Any]:
+    """SQLAlchemy engine options from the settings; `answer_within` (seconds) is for statements without their timeout.
 
     One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; psycopg2
     sends that along with BEGIN, at no extra round trip.
     Where a server or the network has gone silent no statement timeout can help: the TCP settings end the wait where
-    packets are lost, and app.silence where they are taken and not answered. What a request asked for stands in no
+    packets are lost, and app.deadline where they are taken and not answered. What a request asked for stands in no
     error's text, and so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep 500 to
     750 of them.
     """
     connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
+    if answer_within is None:
+        answer_within = config["DATABASE_STATEMENT_TIMEOUT"] + connect_timeout
     return {
         "pool_size": config["DATABASE_POOL_SIZE"],
         "max_overflow": config["DATABASE_MAX_OVERFLOW"],
@@ -44,8 +47,8 @@ def engine_options(config: dict[str, Any]) -> dict[str, Any]:
             "keepalives_interval": connect_timeout,
             "keepalives_count": 2,
             "tcp_user_timeout": connect_timeout * 1000,
-            "connection_factory": silence.factory(
-                connect_timeout, config["DATABASE_STATEMENT_TIMEOUT"] + connect_timeout
+            "connection_factory": partial(
+                DeadlineConnection, connect_within=connect_timeout, answer_within=answer_within
             ),
         },
     }
@@ -57,7 +60,6 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
         engine = db.engine
-    silence.one_at_a_time(engine, app.config["DATABASE_CONNECT_TIMEOUT"])
     event.listen(engine, "connect", _read_only)
     event.listen(engine, "checkout", partial(_begin, _limits(app.config["DATABASE_STATEMENT_TIMEOUT"])))
 

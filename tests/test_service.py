@@ -1,5 +1,6 @@
 """Health, readiness, and what happens where the database is not as it has to be."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,6 +10,7 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2.extensions import connection
 from sqlalchemy import Connection, create_engine, make_url, text
 from werkzeug.test import TestResponse
 
@@ -16,7 +18,6 @@ from app import create_app
 from app.extensions import db
 from app.models.base import Base
 from app.models.history import History
-from app.silence import WatchedConnection
 from config import load_settings
 from tests.test_errors import check_problem
 
@@ -150,25 +151,30 @@ def test_cut_connections_are_replaced(own_database: str, server_url: str) -> Non
     assert client.get("/insights/total/listens/1").status_code == 200
 
 
-def terminate(connection: WatchedConnection) -> None:
+def cut(driver_connection: connection) -> None:
+    with socket.socket(fileno=os.dup(driver_connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
+
+
+def terminate(driver_connection: connection) -> None:
     with suppress(psycopg2.OperationalError):
-        connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        driver_connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 # The next statement raises an OperationalError, or an InterfaceError where the driver knows already.
-@pytest.mark.parametrize("cut", [WatchedConnection.shut, WatchedConnection.close, terminate])
+@pytest.mark.parametrize("end", [cut, connection.close, terminate])
 def test_a_connection_that_is_cut_under_a_request_is_a_503_and_is_replaced(
-    cut: Callable[[WatchedConnection], None], own_database: str
+    end: Callable[[connection], None], own_database: str
 ) -> None:
     write(own_database)
     app = create_app(load_settings(ONE_CONNECTION | {"SQLALCHEMY_DATABASE_URI": own_database}))
     client = app.test_client()
-    cuts = [cut]
+    ends = [end]
 
     @app.before_request
-    def cut_once() -> None:
-        if cuts:
-            cuts.pop()(db.session.connection().connection.driver_connection)
+    def end_once() -> None:
+        if ends:
+            ends.pop()(db.session.connection().connection.driver_connection)
 
     check_away(client.get("/insights/total/listens/1"), "The database cannot be reached")
     assert client.get("/insights/total/listens/1").json == 0

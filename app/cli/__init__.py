@@ -13,6 +13,7 @@ from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
 from app import create_app as create_service
+from app import deadline
 from app.cli.api_keys import api_keys
 from app.cli.database import DATABASE, embedded_server, is_embedded
 from app.cli.embedded import EmbeddedPostgres
@@ -56,6 +57,7 @@ def create_app(settings: Mapping[str, Any] | None = None, server: EmbeddedPostgr
         if is_running_from_reloader() or not _reloads(context):
             ended = threading.Event()
             context.call_on_close(ended.set)  # before the database, which was brought earlier, is taken away
+            deadline.install()
             # Somebody else's database, with rollups that somebody keeps, is only read here.
             upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
     return app

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_server, run_simple
 
-from app import create_app
+from app import create_app, deadline
 from app.cli.binaries import EmbeddedPostgresError
 from app.cli.database import (
     DATABASE,
@@ -89,6 +89,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
     if is_running_from_reloader():
         # The parent process holds the database, and has put its address into the environment.
         app = create_app(settings)
+        deadline.install()
         upkeep.start(app, writes=is_embedded(server, settings))
         _serve_reloading(app, port)
         return
@@ -106,6 +107,7 @@ def _serve(server: EmbeddedPostgres, size: Size) -> None:
         else:
             ended = threading.Event()
             stack.callback(ended.set)  # before there is anything to end, for a signal may come any time
+            deadline.install()
             upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
             make_server(
                 HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()

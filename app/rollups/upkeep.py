@@ -29,6 +29,11 @@ LONGEST = 2.0
 # The pause before prefix sums are counted again, as a multiple of the time that counting took: while old listens keep
 # coming, each count is soon forgotten.
 REST = 20
+# Seconds for one statement: more than any count takes, but an answer that was lost on its way never comes.
+PATIENCE = 3600
+# Seconds after which the server ends a session that does nothing, and its locks with it: where an answer was lost,
+# another process takes over. No pause here is as long.
+IDLE = 30
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
 SWEPT = (*LOGS, "unannounced", "rankings")
@@ -45,7 +50,7 @@ class Upkeep(threading.Thread):
         self._unswept = 0
 
     def run(self) -> None:
-        engine = direct_engine(self._app.config)
+        engine = direct_engine(self._app.config, answer_within=PATIENCE)
         while True:
             try:
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -57,7 +62,10 @@ class Upkeep(threading.Thread):
             time.sleep(PAUSE)
 
     def _keep(self, connection: Connection) -> None:
-        connection.exec_driver_sql("SET statement_timeout = 0")
+        connection.exec_driver_sql(
+            f"SET statement_timeout = 0; SET idle_session_timeout = '{IDLE}s';"
+            f" SET idle_in_transaction_session_timeout = '{IDLE}s'"
+        )
         while True:
             started = time.monotonic()
             self.look(connection)
