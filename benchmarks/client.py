@@ -16,19 +16,19 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One connection to a server on this machine."""
+    """One connection to a server on this machine, which may take `timeout` seconds to answer."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
+    def __init__(self, port: int, timeout: float = 3600) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
     def get(self, path: str) -> Answer:
-        """The answer to a GET. Raises OSError where there is none."""
+        """The answer to a GET. Raises ConnectionError where there is none; the next one has a new connection."""
         started = time.perf_counter()
         try:
             self._connection.request("GET", path)
             response = self._connection.getresponse()
             body = response.read()
-        except http.client.HTTPException as error:
+        except (http.client.HTTPException, OSError) as error:
             self._connection.close()
             raise ConnectionError(repr(error)) from error
         return Answer(response.status, response.headers["X-Cache"], body, (time.perf_counter() - started) * 1000)

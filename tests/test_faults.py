@@ -9,7 +9,7 @@ from benchmarks.faults import database, redis_cache, service  # noqa: F401  # th
 from benchmarks.faults.stage import Stage
 from benchmarks.faults.trials import FAULTS
 
-QUICK = ["connections_terminated_with_rollups", "out_of_connections", "standby_promoted_with_rollups"]
+QUICK = ["connections_terminated", "out_of_connections", "postgresql_stopped", "standby_promoted"]
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """`docker/nginx.conf`, as it stands, in front of a gunicorn: what a buffering proxy keeps from the service."""
 
 import http.client
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,31 +10,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from benchmarks.faults.servers import free_port, wait_until
-from tests.servers import ROOT, Gunicorn, database, starting, three_listens, url_of
+from benchmarks.faults.servers import NGINX, nginx
+from tests.servers import Gunicorn, database, starting, three_listens, url_of
 
-# Debian keeps it out of the PATH of accounts without rights.
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt install nginx-light)")
 
 THREADS = 2
 PATH = "/insights/total/listens/1"
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
-# What nginx's image has around the file, in one process and in a folder of this test's own.
-AROUND = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-events {{}}
-http {{
-    client_body_temp_path {folder}/bodies;
-    proxy_temp_path {folder}/answers;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/default.conf;
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +37,9 @@ def service(engine_of_all: Engine, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def proxy(service: Gunicorn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     """The service by way of nginx."""
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
-    text = (ROOT / "docker" / "nginx.conf").read_text()
-    for theirs, ours in (
-        ("server api:5001;", f"server 127.0.0.1:{service.port};"),
-        ("listen 5001;", f"listen 127.0.0.1:{port};"),
-        ("/dev/stderr", f"{folder}/errors"),
-    ):
-        assert text.count(theirs) == 1
-        text = text.replace(theirs, ours)
-    (folder / "default.conf").write_text(text)
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-    command = [str(NGINX), "-p", str(folder), "-e", f"{folder}/errors", "-c", f"{folder}/nginx.conf"]
-    subprocess.run([*command, "-t"], check=True, capture_output=True)
-    process = subprocess.Popen(command)
-    proxy = replace(service, process=process, port=port, output=folder / "errors")
-    wait_until(proxy._is_up, what="the start of nginx")
-    yield proxy
-    process.terminate()
-    process.wait(30)
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx(folder, service.port) as port:
+        yield replace(service, port=port, output=folder / "errors")
 
 
 @pytest.mark.parametrize(

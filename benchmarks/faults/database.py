@@ -1,132 +1,80 @@
-"""Faults of PostgreSQL, each without rollups and with them."""
+"""Faults of PostgreSQL."""
 
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import psycopg2
 
-from benchmarks.faults.servers import Proxy
-from benchmarks.faults.stage import PLAIN, ROLLED_UP, Stage, redis
-from benchmarks.faults.trials import FAULTS, Fault, Outcome, Watched, expect_upkeep, under_load
+from benchmarks.faults.stage import Scene
+from benchmarks.faults.trials import fault
 
-# Fresh for two seconds only, so that stale answers have their part.
-BRIEFLY = {"CACHE_DEFAULT_TIMEOUT": "2"}
-
-Befall = Callable[[Stage, str, Watched, Proxy], None]
-
-
-def on_both(what: str, expected: str, *, allowed: str = "200 503", longest: float = 10.0) -> Callable[[Befall], Befall]:
-    """Try a fault without rollups, and with them, whose upkeep is expected to go on by itself."""
-
-    def add(befall: Befall) -> Befall:
-        def run_on(stage: Stage, database: str) -> Outcome:
-            with (
-                stage.valkey() as valkey,
-                stage.way_to(stage.postgres.port) as proxy,
-                stage.service(database, {**BRIEFLY, **redis(valkey)}, through=proxy) as service,
-            ):
-                with under_load(stage, service, allowed=allowed, longest=longest) as watched:
-                    befall(stage, database, watched, proxy)
-                if database == ROLLED_UP:
-                    expect_upkeep(stage, service, watched.outcome)
-            return watched.outcome
-
-        name = befall.__name__
-        FAULTS.append(Fault(name, what, expected, lambda stage: run_on(stage, PLAIN)))
-        FAULTS.append(Fault(f"{name}_with_rollups", what, expected, lambda stage: run_on(stage, ROLLED_UP)))
-        return befall
-
-    return add
-
-
-@on_both("PostgreSQL killed (SIGKILL, all of its processes), started again 3 s later", "503 or stale, then recovery")
-def postgresql_killed(stage: Stage, _database: str, watched: Watched, _proxy: Proxy) -> None:
-    stage.postgres.kill()
-    stage.wait(3)
-    stage.postgres.start()
-    watched.end()
-
-
+THEN_RECOVERY = "503 or stale, then recovery"
+# Seconds of silence, more than the deadline of a statement; and for a request, which may first wait for another
+# request to compute its answer in vain (5 s), and then for its own statement (8 s).
+SILENCE, LONGEST = 12, 15.0
 TERMINATE = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'insights' AND pid <> pg_backend_pid()
 """
 
 
-@on_both("Every connection terminated by PostgreSQL ten times, in the middle of queries", "503, stale or no trace")
-def connections_terminated(stage: Stage, database: str, watched: Watched, _proxy: Proxy) -> None:
+@fault("PostgreSQL killed (SIGKILL, all of its processes), started again 3 s later", THEN_RECOVERY)
+def postgresql_killed(scene: Scene) -> None:
+    scene.postgres.signal(signal.SIGKILL)
+    scene.wait(3)
+    scene.postgres.server.start()
+
+
+@fault("PostgreSQL stopped (SIGSTOP, all of its processes) for 12 s", THEN_RECOVERY, longest=LONGEST)
+def postgresql_stopped(scene: Scene) -> None:
+    scene.postgres.signal(signal.SIGSTOP)
+    try:
+        time.sleep(SILENCE)
+    finally:  # a server that is stopped cannot be ended
+        scene.postgres.signal(signal.SIGCONT)
+
+
+@fault("The network to PostgreSQL takes every byte and delivers none, for 12 s", THEN_RECOVERY, longest=LONGEST)
+def postgresql_black_holed(scene: Scene) -> None:
+    scene.network.swallow()
+    time.sleep(SILENCE)
+    scene.network.mend()
+
+
+@fault("Every connection terminated by PostgreSQL ten times, in the middle of queries", "503, stale or no trace")
+def connections_terminated(scene: Scene) -> None:
     for _ in range(10):
-        stage.postgres.execute(TERMINATE.format(database))
+        scene.postgres.execute(TERMINATE)
         time.sleep(0.2)
-    watched.end()
 
 
-@on_both("A failover: all connections cut mid-query, new ones refused for 3 s", "503 or stale, then recovery")
-def failed_over(stage: Stage, _database: str, watched: Watched, proxy: Proxy) -> None:
-    proxy.cut()
-    stage.wait(3)
-    proxy.mend()
-    watched.end()
-
-
-@on_both(
-    "The network to PostgreSQL takes every byte and delivers none, for 12 s",
-    "503 or stale within 10 s, then recovery",
-)
-def postgresql_black_holed(_stage: Stage, _database: str, watched: Watched, proxy: Proxy) -> None:
-    proxy.swallow()
-    time.sleep(12)  # shorter ones are over before anybody can tell them from a slow answer
-    proxy.mend()
-    watched.end()
-
-
-@contextmanager
-def all_connections_of(stage: Stage, database: str) -> Iterator[None]:
-    """Have all connections there are, those that the service had among them."""
-    url = stage.postgres.url("postgres")
+@fault("All max_connections taken by others for 4 s, the service's own terminated", THEN_RECOVERY)
+def out_of_connections(scene: Scene) -> None:
+    url = scene.postgres.url(database="postgres")
     taken = [psycopg2.connect(url)]
     taken[0].autocommit = True
-    for _ in range(5):
-        # The service is quick to connect again, so what it has taken meanwhile is taken from it.
-        taken[0].cursor().execute(TERMINATE.format(database))
+    for _ in range(5):  # the service is quick to connect again
+        taken[0].cursor().execute(TERMINATE)
         with suppress(psycopg2.OperationalError):
             while True:
                 taken.append(psycopg2.connect(url))
-    yield
+    scene.wait(4)
     for connection in taken:
         connection.close()
 
 
-@on_both("All max_connections taken by others for 4 s, the service's own terminated", "503 or stale, then recovery")
-def out_of_connections(stage: Stage, database: str, watched: Watched, _proxy: Proxy) -> None:
-    with all_connections_of(stage, database):
-        stage.wait(4)
-    watched.end()
-
-
-@on_both("default_transaction_read_only switched on for 5 s", "nothing to be seen", allowed="200", longest=5)
-def read_only_by_default(stage: Stage, _database: str, watched: Watched, _proxy: Proxy) -> None:
-    stage.postgres.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-    stage.postgres.execute("SELECT pg_reload_conf()")
-    stage.wait(5)
-    stage.postgres.execute("ALTER SYSTEM RESET default_transaction_read_only")
-    stage.postgres.execute("SELECT pg_reload_conf()")
-    watched.end()
-
-
-@on_both(
+@fault(
     "PostgreSQL stopped, started as a hot standby (no LISTEN, no write), promoted 6 s later",
     "503 or stale while it starts, then right answers, on the standby and after the promotion",
 )
-def standby_promoted(stage: Stage, _database: str, watched: Watched, _proxy: Proxy) -> None:
-    data = stage.postgres.server.data
-    stage.postgres.stop()
-    signal = data / "standby.signal"
-    signal.touch()
-    os.chown(signal, data.stat().st_uid, data.stat().st_gid)
-    stage.postgres.start()
-    watched.end()
+def standby_promoted(scene: Scene) -> None:
+    server = scene.postgres.server
+    server.stop()
+    standby = server.data / "standby.signal"
+    standby.touch()
+    os.chown(standby, server.data.stat().st_uid, server.data.stat().st_gid)
+    server.start()
     time.sleep(6)
-    assert stage.postgres.execute("SELECT pg_is_in_recovery()")
-    stage.postgres.execute("SELECT pg_promote()")
+    assert scene.postgres.execute("SELECT pg_is_in_recovery()")
+    scene.postgres.execute("SELECT pg_promote()")

