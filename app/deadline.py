@@ -46,8 +46,8 @@ def _wait(waiting: Any) -> None:
     if not isinstance(waiting, DeadlineConnection):
         wait_select(waiting)
         return
-    in_transaction = waiting.autocommit or waiting.status == STATUS_BEGIN
-    seconds = waiting.answer_within if in_transaction else waiting.connect_within
+    begins = not waiting.autocommit and waiting.status != STATUS_BEGIN
+    seconds = waiting.connect_within if begins else waiting.answer_within
     deadline = time.monotonic() + seconds
     while (state := waiting.poll()) != POLL_OK:
         poll = select.poll()  # select() knows no descriptors above 1023

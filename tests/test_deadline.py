@@ -21,8 +21,11 @@ from tests.conftest import SECRET
 from tests.servers import database, three_listens, url_of
 
 PATH = "/insights/total/listens/1"
-# Seconds: to connect in, as few as may be; for a statement; for its answer to come.
-CONNECT, STATEMENT = 2, 0.5
+# Seconds to connect in, as few as may be.
+CONNECT = 2
+# Seconds for a statement.
+STATEMENT = 0.5
+# Seconds for its answer to come.
 ANSWER = STATEMENT + CONNECT
 
 MakeService = Callable[..., Flask]

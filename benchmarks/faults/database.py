@@ -11,9 +11,10 @@ from benchmarks.faults.stage import Scene
 from benchmarks.faults.trials import fault
 
 THEN_RECOVERY = "503 or stale, then recovery"
-# Seconds of silence, more than the deadline of a statement; and for a request, which may first wait for another
-# request to compute its answer in vain (5 s), and then for its own statement (8 s).
-SILENCE, LONGEST = 12, 15.0
+# Seconds; longer than the deadline of a statement.
+SILENCE = 12
+# Seconds for a request meanwhile: it may wait for another to compute its answer (5 s), then for a statement (8 s).
+LONGEST = 15.0
 TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'insights' AND pid <> pg_backend_pid()
 """

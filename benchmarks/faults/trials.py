@@ -10,10 +10,14 @@ from typing import Any
 from benchmarks.faults.load import Sample, load
 from benchmarks.faults.stage import Scene, Stage, get
 
-# Seconds after a fault has ended within which all answers are right again, and within which there are hits again.
-RECOVERY, HITS = 5.0, 10.0
-# Answers before a fault and after it without which the trial says nothing, and how long (s) a busy machine may need.
-ENOUGH, BUSY = 50, 30.0
+# Seconds after the end of a fault within which all answers are right again.
+RECOVERY = 5.0
+# Seconds after the end of a fault within which there are hits again.
+HITS = 10.0
+# Answers before a fault, and after it, without which the trial says nothing.
+ENOUGH = 50
+# Seconds that a busy machine may need for them.
+BUSY = 30.0
 
 
 @dataclass
