@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import auth, database, errors, headers, limits, logs, metrics, openapi
+from app import auth, database, errors, headers, limits, logs, openapi
 from app.cache import backends
 from app.clock import now
 from app.extensions import compress
@@ -49,7 +49,6 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     auth.init_app(app)
     limits.init_app(app)
     headers.init_app(app)
-    metrics.init_app(app)
     errors.init_app(app)
     database.init_app(app)
     compress.init_app(app)

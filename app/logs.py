@@ -1,211 +1,117 @@
-"""Structured logs: a static event name with fields, JSON unless a person reads along in a terminal.
+"""Structured logs: a static event name with fields, as JSON unless standard error is a terminal.
 
-No line holds a path, a query string, a header or a row: routes are templates, and of an exception JSON tells the type
-and where it was raised, for its text may quote what it fell over.
+No line holds a path, a query string, a header or a row: routes are templates, and of an exception JSON has the type
+and where it was raised, because its text may quote data.
 """
 
 import logging
-import os
 import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
-from datetime import UTC, datetime
-from io import UnsupportedOperation
+from secrets import token_hex
 from typing import Any
 
 import orjson
 import structlog
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.stdlib import ProcessorFormatter
 
-# What is taken from a caller as a request id: nothing that could break a log line or a header.
+from app import metrics
+
+# A caller's request id is taken if nothing in it could break a log line or a header.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 
-# Logs as any other logger does. It is bound once, by `configure`, for what logs with every request.
-log = structlog.get_logger(__name__)
+# The fields that every line has, those of libraries included.
+SHARED: list[Any] = [
+    merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
 
-_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-# The name of the key that the request was made with.
-_caller: ContextVar[str | None] = ContextVar("caller", default=None)
-# What a request has logged and not yet written; None where no request is served.
-_unwritten: ContextVar[list[str] | None] = ContextVar("unwritten", default=None)
+log = structlog.get_logger(__name__)
 
 
 def configure(level: str) -> None:
-    """Send this service's events, and those of its libraries, to standard error."""
-    shared: list[Any] = [_add_common_fields]
-    if sys.stderr.isatty():
-        renderer: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    else:
-        renderer = [structlog.processors.ExceptionRenderer(_without_texts), _as_json]
-    structlog.configure(
-        processors=[*shared, *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_stderr_logger,
-        cache_logger_on_first_use=False,
-    )
-    global log
-    log = structlog.get_logger(__name__).bind()
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    """Send this service's events of a level and above, and its libraries' warnings, to standard error.
 
-
-class _StandardError:
-    """Where events go. sys.stderr is looked up for each: it is replaced under test runners and by daemons.
-
-    What cannot be written, as where a disk is full, is lost, and no request with it; the next line that can be written
-    comes after one that tells how many were lost.
+    A line that cannot be written, because the disk is full for example, is lost, and nothing else fails.
     """
-
-    def __init__(self) -> None:
-        self._lost = 0
-        self._is_torn = False
-
-    def msg(self, text: str) -> None:
-        """Write one line or more."""
-        lost = self._lost
-        told = _lost_lines(lost) if lost else ""
-        torn = "\n" if self._is_torn else ""
-        unwritten = f"{torn}{told}{text}\n".encode(errors="backslashreplace")
-        length = len(unwritten)
-        try:
-            # Past Python's buffer, which would keep what it could not write, and say so again at the end.
-            descriptor = sys.stderr.fileno()
-            while unwritten:
-                unwritten = unwritten[os.write(descriptor, unwritten) :]
-        except UnsupportedOperation:  # no file
-            sys.stderr.write(unwritten.decode())
-        except (OSError, ValueError):  # ValueError: it is closed
-            self._lost += text.count("\n") + 1
-            self._is_torn = self._is_torn or len(unwritten) < length
-        else:
-            self._lost -= lost
-            self._is_torn = False
-
-    def info(self, line: str) -> None:
-        """Write the line at the request's end: all of a request's lines go in one system call."""
-        if (lines := _unwritten.get()) is None:
-            self.msg(line)
-        else:
-            lines.append(line)
-
-    def warning(self, line: str) -> None:
-        self.info(line)
-        _write()
-
-    debug = info
-    error = critical = warning
-
-
-def _write() -> None:
-    if lines := _unwritten.get():
-        _STANDARD_ERROR.msg("\n".join(lines))
-        lines.clear()
-
-
-def _lost_lines(number: int) -> str:
-    event = {"event": "log_lines_lost", "number": number, "level": "warning", "timestamp": datetime.now(UTC)}
-    return _as_json(None, "warning", event) + "\n"
-
-
-def _stderr_logger(*_args: Any) -> _StandardError:
-    return _STANDARD_ERROR
-
-
-_STANDARD_ERROR = _StandardError()
-
-
-def _add_common_fields(_logger: Any, level: str, event: dict[str, Any]) -> dict[str, Any]:
-    # In one step: every line pays for it, and structlog's own three steps take several times as long.
-    if (request_id := _request_id.get()) is not None:
-        event["request_id"] = request_id
-    if (caller := _caller.get()) is not None:
-        event["caller"] = caller
-    event["level"] = level
-    event["timestamp"] = datetime.now(UTC)
-    return event
+    if sys.stderr.isatty():
+        renderers: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    else:
+        renderers = [structlog.processors.ExceptionRenderer(_without_texts), _as_json]
+    # Rendered before they reach the logger: ProcessorFormatter would copy each record, and take twice as long.
+    events = logging.getLogger("songswap_insights")
+    events.handlers = [logging.StreamHandler()]
+    events.propagate = False
+    events.setLevel(level)
+    structlog.configure(
+        processors=[*SHARED, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: events,
+    )
+    libraries = logging.StreamHandler()
+    libraries.setFormatter(
+        ProcessorFormatter(foreign_pre_chain=SHARED, processors=[ProcessorFormatter.remove_processors_meta, *renderers])
+    )
+    logging.basicConfig(handlers=[libraries], level=logging.WARNING, force=True)
+    logging.raiseExceptions = False
 
 
 def _without_texts(exc_info: Any) -> str:
-    """A traceback of the exception, and of those that it came from, without their texts."""
-    return "\n".join(
-        f"{type(error).__module__}.{type(error).__qualname__}\n{''.join(traceback.format_tb(error.__traceback__))}"
-        for error in _chain(exc_info[1])
-    )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The tracebacks of an exception and of those that it came from, without their texts."""
+    error: BaseException | None = exc_info[1]
+    parts = []
     while error is not None:
-        yield error
+        name = f"{type(error).__module__}.{type(error).__qualname__}\n"
+        parts += [name, *traceback.format_tb(error.__traceback__), "\n"]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "".join(parts)
 
 
 def _as_json(_logger: Any, _level: str, event: dict[str, Any]) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z).decode()
-
-
-def begin(environ: Mapping[str, Any]) -> str:
-    """Begin to serve a request: its id, which stands in every line until the end."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
-    _request_id.set(request_id)
-    _caller.set(None)
-    _unwritten.set([])
-    return request_id
+    return orjson.dumps(event, default=str).decode()
 
 
 def bind_caller(name: str | None) -> None:
-    """Let the caller's name stand in every line until the request's end."""
-    _caller.set(name)
-
-
-def end(
-    method: str, route: str | None, status: int, started: float, cache: str | None = None, queries: int = 0
-) -> None:
-    """Log the line of a request that began at `started` (time.perf_counter), and write what it has logged.
-
-    `route` is the template and never the path, `cache` what `X-Cache` says, `queries` the number of SQL statements.
-    """
-    log.info(
-        "request",
-        method=method,
-        route=route,
-        status=status,
-        duration_ms=round((time.perf_counter() - started) * 1000, 3),
-        cache=cache,
-        queries=queries,
-    )
-    _write()
-    _unwritten.set(None)
-    # What this thread logs until its next request is nobody's: gunicorn's word on a request that is none, say.
-    _request_id.set(None)
-    _caller.set(None)
+    """Put the caller's name, if there is one, in every line until the request's end."""
+    if name is not None:
+        bind_contextvars(caller=name)
 
 
 def start_request() -> None:
-    """Give a request an id, before Flask serves it."""
+    """Give a request its id, which stands in every line until the request's end."""
     g.started = time.perf_counter()
     g.queries = 0
-    g.request_id = begin(request.environ)
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else token_hex(16)
+    bind_contextvars(request_id=g.request_id)
 
 
 def finish_request(response: Response) -> Response:
-    """Log the line of a request that Flask has served."""
+    """Log one line for a request, and count it."""
+    seconds = time.perf_counter() - g.started
+    route = request.url_rule.rule if request.url_rule else None  # the template, never the path
+    metrics.observe(request.method, route, response.status_code, seconds)
+    log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        duration_ms=round(seconds * 1000, 3),
+        cache=response.headers.get("X-Cache"),
+        queries=g.queries,
+    )
     response.headers["X-Request-ID"] = g.request_id
-    route = request.url_rule.rule if request.url_rule else None
-    end(request.method, route, response.status_code, g.started, response.headers.get("X-Cache"), g.queries)
+    # What this thread logs until its next request belongs to no request: gunicorn's line about broken HTTP, say.
+    clear_contextvars()
     return response
 
 
 def init_app(app: Flask) -> None:
-    """Give every request an id, and log one line for it."""
+    """Give every request an id, and log and count it."""
     configure(app.config["LOG_LEVEL"])
     app.before_request(start_request)
     app.after_request(finish_request)

@@ -5,12 +5,10 @@ of that directory, and whichever is asked adds them all up. `gunicorn.conf.py` s
 """
 
 import os
-import time
 from collections.abc import Iterable
 from glob import glob
 from typing import Any
 
-from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -113,15 +111,3 @@ def exposition() -> bytes:
         counted = CollectorRegistry()
         counted.register(_AllProcesses())
     return generate_latest(counted) + generate_latest(AT_SCRAPE)
-
-
-def finish_request(response: Response) -> Response:
-    """Count a request that Flask has served."""
-    route = request.url_rule.rule if request.url_rule else None
-    observe(request.method, route, response.status_code, time.perf_counter() - g.started)
-    return response
-
-
-def init_app(app: Flask) -> None:
-    """Count every request. To be called after `logs.init_app`, which notes when a request began."""
-    app.after_request(finish_request)
