@@ -12,17 +12,14 @@ from marshmallow import Schema, ValidationError
 from app.errors import BadParameter, BadParametersError
 from app.timezones import quoted
 
-# What these parameters' errors say, whatever is wrong with them: clients of the first version know the texts.
-FIXED_DETAILS = {
-    "limit": "Limit must be between 1 and 100",
-    "user_id": "Invalid user_id parameter",
-    "other_user_id": "Invalid user_id parameter",
-}
+# Details that clients of the first version know, whatever is wrong with the parameter.
+LIMIT_DETAIL = "Limit must be between 1 and 100"
+USER_ID_DETAIL = "Invalid user_id parameter"
 
-# Parameters that are checked together, too.
+# Parameters that are checked against each other.
 TOGETHER = {"range", "from", "to", "compare"}
 
-# A percent sign that encodes nothing. WSGI hands over the path decoded, and such a sign as it is.
+# A percent sign that encodes nothing: WSGI passes it on as it is.
 WRONG_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 # An answer should not be much larger than its request.
@@ -38,58 +35,51 @@ def checked(schema: type[Schema]) -> Callable[[Callable[..., Any]], Callable[...
 
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
         checker = schema()
+        names = {field.data_key or name for name, field in checker.load_fields.items()}
         # APIFairy takes the schema into the OpenAPI document; `app.openapi` tells path and query apart there.
         documented = arguments(checker, location="request")(view)
 
         @wraps(documented)
         def call(**path: str) -> Any:
-            return view(**_load(checker, path))
+            return view(**_load(checker, names, path))
 
         return call
 
     return decorator
 
 
-def _load(schema: Schema, path: dict[str, str]) -> dict[str, Any]:
-    names = {field.data_key or name for name, field in schema.load_fields.items()} - path.keys()
-    given: dict[str, str] = {}
-    errors: dict[str, str] = {}
-    if not _is_utf8(request.environ["PATH_INFO"]):
-        errors |= {name: f"{name} must be percent-encoded UTF-8" for name, value in path.items() if "\ufffd" in value}
-    if WRONG_ENCODING.search(request.environ.get("RAW_URI", "").partition("?")[0]):
-        errors |= {
-            name: f"{name} must be percent-encoded: a % comes before two hexadecimal digits, and is itself %25"
-            for name, value in path.items()
-            if "%" in value
-        }
-    twice = {name for name, values in request.args.lists() if len(values) > 1}
-    for name, values in request.args.lists():
-        if name not in names:
-            errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(names)) or 'none'}"
-        elif name in twice:
-            errors[name] = f"{name} is given {len(values)} times: give it once"
-        elif values[0]:
-            given[name] = values[0]
+def _load(schema: Schema, names: set[str], path: dict[str, str]) -> dict[str, Any]:
+    query = request.args.to_dict(flat=False)
+    errors = _wrong_encodings(path) | _wrong_names(query, names - path.keys())
+    given = {name: values[0] for name, values in query.items() if values[0] and name not in errors}
     try:
-        loaded: dict[str, Any] = schema.load(given | path)
+        loaded: dict[str, Any] = schema.load(path | given)
     except ValidationError as error:
         found = {name: texts[0] for name, texts in dict[str, Any](error.messages_dict).items()}
-        if not TOGETHER.isdisjoint(twice):  # how they go with each other is not known
+        if any(len(query.get(name, ())) > 1 for name in TOGETHER):  # which one is meant is unknown
             found = {name: text for name, text in found.items() if name not in TOGETHER}
         errors = found | errors
     if errors:
-        # An id that is no parameter here is not wrong as such.
-        fixed = {name: text for name, text in FIXED_DETAILS.items() if name == "limit" or name in names | path.keys()}
-        order = [*path, *request.args]
-        names_in_order = sorted(errors, key=lambda name: order.index(name) if name in order else len(order))
+        order = [*path, *query, *errors]
         raise BadParametersError(
-            [BadParameter(shortened_name(name), fixed.get(name, errors[name])) for name in names_in_order[:MOST_ERRORS]]
+            [_bad_parameter(name, errors[name], path) for name in sorted(errors, key=order.index)[:MOST_ERRORS]]
         )
     return loaded
 
 
+def _wrong_encodings(path: dict[str, str]) -> dict[str, str]:
+    """Errors of path parameters that are not percent-encoded UTF-8."""
+    errors = {}
+    for name, value in path.items():
+        if "\ufffd" in value and not _is_utf8(request.environ["PATH_INFO"]):
+            errors[name] = f"{name} must be percent-encoded UTF-8"
+        elif "%" in value and WRONG_ENCODING.search(request.environ.get("RAW_URI", "").partition("?")[0]):
+            errors[name] = f"{name} must be percent-encoded: a % comes before two hexadecimal digits, and is itself %25"
+    return errors
+
+
 def _is_utf8(path: str) -> bool:
-    """Whether a path, its bytes one by one as WSGI has them, is text. Werkzeug would make U+FFFD of what is not."""
+    """Whether a path, one character a byte as WSGI has it, is UTF-8. Werkzeug decodes other bytes to U+FFFD."""
     try:
         path.encode("latin-1").decode()
     except UnicodeDecodeError:
@@ -97,6 +87,21 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def shortened_name(name: str) -> str:
-    """A parameter's name as it is told back: an unknown one may be of any length."""
-    return name if len(name) <= 40 else name[:40] + "…"
+def _wrong_names(query: dict[str, list[str]], allowed: set[str]) -> dict[str, str]:
+    """Errors of query parameters that are unknown or given twice."""
+    errors = {}
+    for name, values in query.items():
+        if name not in allowed:
+            errors[name] = f"unknown parameter {quoted(name)}: allowed are {', '.join(sorted(allowed)) or 'none'}"
+        elif len(values) > 1:
+            errors[name] = f"{name} is given {len(values)} times: give it once"
+    return errors
+
+
+def _bad_parameter(name: str, detail: str, path: dict[str, str]) -> BadParameter:
+    if name == "limit":
+        detail = LIMIT_DETAIL
+    elif name in path and name in ("user_id", "other_user_id"):
+        detail = USER_ID_DETAIL
+    # An unknown name may be of any length.
+    return BadParameter(name if len(name) <= 40 else name[:40] + "…", detail)
