@@ -25,6 +25,11 @@ class Audience:
     def group(cls, user_ids: Iterable[int]) -> "Audience":
         return cls(tuple(sorted(set(user_ids))))
 
+    @property
+    def user_id(self) -> int | None:
+        """The one user's id; None for a group or everyone."""
+        return self.user_ids[0] if self.user_ids is not None and len(self.user_ids) == 1 else None
+
     def __str__(self) -> str:
         return "everyone" if self.user_ids is None else ",".join(map(str, self.user_ids))
 

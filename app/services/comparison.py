@@ -36,7 +36,7 @@ class SharedTrack(catalogue.Track):
 class Comparison:
     """Two users' listens side by side; counts stand in the order of `users`."""
 
-    users: list[int]
+    users: list[int | None]
     window: Window
     similarity: float
     distinct_shared_primary_artists: int
@@ -58,7 +58,7 @@ def compare(session: Session, audience: Audience, other: Audience, window: Windo
     artists = catalogue.artists(session, list(artist_counts))
     tracks = catalogue.tracks(session, list(track_counts))
     return Comparison(
-        [*(audience.user_ids or ()), *(other.user_ids or ())],
+        [audience.user_id, other.user_id],
         window,
         _cosine(found),
         found.shared_artists,

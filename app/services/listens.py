@@ -105,9 +105,8 @@ class Listens:
     @property
     def values(self) -> dict[str, Any]:
         """What stands in the places of an open statement's parameters."""
-        users = self.audience.user_ids or ()
         instants = {"start": self.window.start, "end": self.window.end}
-        values = {"users": users[0] if self.one_by_one else list(users)} | {
+        values = {"users": self.audience.user_id or list(self.audience.user_ids or ())} | {
             name: naive(instant) for name, instant in instants.items() if instant is not None
         }
         return {self.name + name: value for name, value in values.items()}
@@ -125,7 +124,7 @@ class Listens:
     @property
     def one_by_one(self) -> bool:
         """Whether the catalogue is looked up value by value: for one user's listens, however many."""
-        return self.audience.user_ids is not None and len(self.audience.user_ids) == 1
+        return self.audience.user_id is not None
 
     @property
     def start(self) -> ColumnElement[datetime] | None:

@@ -31,7 +31,7 @@ def listens_of(session: Session, audience: Audience, window: Window, name: str =
         rollups = rollups_of(session)
         if rollups.windows or rollups.has_slots:
             return RolledUpListens(window, rollups, name=name)
-    elif len(audience.user_ids) == 1 and (until := _counted_until(session, *audience.user_ids)):
+    elif audience.user_id is not None and (until := _counted_until(session, audience.user_id)):
         return heavy_user_listens(audience, window, until, name)
     return Listens(audience, window, name=name)
 

@@ -61,7 +61,7 @@ class Summary(Totals):
 class UserSummary(Summary):
     """One user's summary."""
 
-    user_id: int
+    user_id: int | None
     current_streak_days: int
     longest_streak_days: int
 
@@ -105,9 +105,8 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
     days = days_of(session, listens)
     streaks = runs(days)
     current = current_of(streaks, today.date)
-    (user_id,) = audience.user_ids or ()
     return UserSummary(
-        user_id=user_id,
+        user_id=audience.user_id,
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),

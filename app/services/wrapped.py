@@ -57,7 +57,7 @@ class Wrapped(Totals):
     year's only listener.
     """
 
-    user_id: int
+    user_id: int | None
     year: int
     tz: str
     top_tracks: list[RankedTrack]
@@ -75,7 +75,6 @@ class Wrapped(Totals):
 
 def wrapped(session: Session, audience: Audience, window: Window, year: int) -> Wrapped:
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
-    (user_id,) = audience.user_ids or ()
     listens = listens_of(session, audience, window)
     found, heads = read_overview(run(session, _query, listens).one())
     days, hours = _days_and_hours(session, listens)
@@ -84,7 +83,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
     streaks = runs(sorted(by_day))
     top_day = _top(by_day)
     return Wrapped(
-        user_id=user_id,
+        user_id=audience.user_id,
         year=year,
         tz=window.tz.key,
         top_tracks=named_tracks(session, heads["tracks"]),
