@@ -5,16 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from app.timezones import (
-    LATEST,
-    RESOLUTION,
-    WindowError,
-    clock_change,
-    first_instant,
-    local_date,
-    period,
-    to_local,
-)
+from app.timezones import RESOLUTION, WindowError, clock_change, first_instant, local_date, period
 
 Unit = Literal["hour", "day", "week", "month", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -73,7 +64,7 @@ def default_unit(start: datetime, end: datetime, tz: ZoneInfo) -> Unit:
     days of 23, 24 or 25 hours are 92 days, and 5 years from 1 March end with February. Five years from midnight of 29
     February do, too.
     """
-    first, last = to_local(start, tz), to_local(end - RESOLUTION, tz)
+    first, last = start.astimezone(tz), (end - RESOLUTION).astimezone(tz)
     if last - first < timedelta(days=92):
         return "day"
     if (last.year - 5, last.month, last.day, last.time()) < (first.year, first.month, first.day, first.time()):
@@ -83,35 +74,29 @@ def default_unit(start: datetime, end: datetime, tz: ZoneInfo) -> Unit:
 
 def _hours(start: datetime, tz: ZoneInfo) -> Iterator[datetime]:
     """The instants after `start` at which the clock shows a full hour or is changed."""
-    instant, shown = start, to_local(start, tz)
-    while instant < LATEST - 24 * _HOUR:  # the local calendar may end some hours before the one of UTC
+    instant, shown = start, start.astimezone(tz)
+    while True:
         ahead = instant + _HOUR - timedelta(0, shown.second, shown.microsecond, 0, shown.minute)
-        shown_ahead = to_local(ahead, tz)
+        shown_ahead = ahead.astimezone(tz)
         if shown_ahead - shown != ahead - instant:
             ahead = clock_change(instant, ahead, tz)
-            shown_ahead = to_local(ahead, tz)
+            shown_ahead = ahead.astimezone(tz)
         yield ahead
         instant, shown = ahead, shown_ahead
 
 
 def _periods(start: datetime, unit: Unit, tz: ZoneInfo) -> Iterator[datetime]:
-    """The first instants of the calendar periods after the one that `start` lies in, to the calendar's end."""
+    """The first instants of the calendar periods after the one that `start` lies in."""
     day = local_date(start, tz)
     while True:
-        try:
-            _, day = period(unit, day)
-        except (OverflowError, ValueError):  # year 10000
-            return
+        _, day = period(unit, day)
         yield first_instant(day, tz)
 
 
 def bucket_around(instant: datetime, unit: Unit, tz: ZoneInfo) -> Bucket:
-    """The whole bucket of a unit that an instant lies in, or what there is of it: the calendar ends with year 9999."""
+    """The whole bucket of a unit that an instant lies in."""
     day = local_date(instant, tz)
-    try:
-        first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))
-    except (OverflowError, ValueError):  # year 10000
-        return Bucket(first_instant(day, tz), LATEST)
+    first, after = (first_instant(edge, tz) for edge in period("day" if unit == "hour" else unit, day))
     if unit != "hour":
         return Bucket(first, after)
     return next(hour for hour in buckets(first, after, unit, tz) if hour.start <= instant < hour.end)

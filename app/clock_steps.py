@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.timezones import DAY, RESOLUTION, clock_change, to_local
+from app.timezones import DAY, RESOLUTION, clock_change
 from app.windows import MAX_BOUND, MIN_BOUND
 
 STRIDE = 2 * DAY  # no zone changes its clock twice in three days
@@ -52,4 +52,4 @@ def day_steps(tz: ZoneInfo) -> tuple[Step, ...]:
 
 
 def _offset(instant: datetime, tz: ZoneInfo) -> timedelta:
-    return to_local(instant, tz).utcoffset() or timedelta()
+    return instant.astimezone(tz).utcoffset() or timedelta()

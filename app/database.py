@@ -1,19 +1,16 @@
 """How the service talks to PostgreSQL: read-only snapshots, bounded in time."""
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import psycopg2
 from flask import Flask
-from psycopg2.extensions import PYDATETIME, new_type, register_type
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from app import instrumentation  # noqa: F401  counts what engines and pools do
 from app.deadline import DeadlineConnection
 from app.extensions import db
-from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 
 # Where a pooled connection's record notes that it has not been used yet.
 IS_NEW = "songswap_is_new"
@@ -89,23 +86,7 @@ def _read_only(connection: Any, record: Any) -> None:
     connection was cut after the last query: a right answer would be lost.
     """
     connection.readonly = True
-    register_type(TIMESTAMP, connection)
     record.info[IS_NEW] = True
-
-
-def _shown(text: Any, cursor: Any) -> datetime | None:
-    """An instant of the platform's, or the nearest that all clocks can show: a timestamp may be of any year."""
-    if text is None:
-        return None
-    try:
-        found: datetime = PYDATETIME(text, cursor)
-    except ValueError:
-        return FIRST if text.endswith("BC") else LAST
-    return min(max(found, FIRST), LAST)
-
-
-FIRST, LAST = naive(FIRST_SHOWN), naive(LAST_SHOWN)
-TIMESTAMP = new_type((1114,), "TIMESTAMP", _shown)  # PostgreSQL's number for the type without a time zone
 
 
 def _begin(limits: str, connection: Any, record: Any, _proxy: Any) -> None:

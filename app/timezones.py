@@ -22,10 +22,6 @@ from zoneinfo import ZoneInfo
 
 RESOLUTION = timedelta.resolution  # one microsecond, PostgreSQL's too: the last instant of a span is its end less this
 DAY = timedelta(days=1)
-EARLIEST = datetime.min.replace(tzinfo=UTC)
-LATEST = datetime.max.replace(tzinfo=UTC)
-# What the clocks of all zones can show: a day from the calendar's ends.
-FIRST_SHOWN, LAST_SHOWN = EARLIEST + DAY, datetime(9999, 12, 30, tzinfo=UTC)
 
 _MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
 
@@ -80,21 +76,9 @@ def _read(name: str) -> ZoneInfo:
 def to_instant(local: datetime) -> datetime:
     """The instant that a local time means: of two the earlier, a missing one moved forward by the gap.
 
-    `local` is aware, in a zone or at an offset. What lies before year 1 or after year 9999 in UTC gives the earliest or
-    latest instant there is.
+    `local` is aware, in a zone or at an offset.
     """
-    try:
-        return (local.replace(fold=0) if local.fold else local).astimezone(UTC)
-    except OverflowError:
-        return EARLIEST if local.year == 1 else LATEST
-
-
-def to_local(instant: datetime, tz: ZoneInfo) -> datetime:
-    """What the clock in `tz` shows at an instant, aware; at the ends of the calendar the first or last local time."""
-    try:
-        return instant.astimezone(tz)
-    except OverflowError:
-        return (EARLIEST if instant.year == 1 else LATEST).replace(tzinfo=tz)
+    return local.replace(fold=0).astimezone(UTC)
 
 
 def clock_change(before: datetime, after: datetime, tz: ZoneInfo) -> datetime:
@@ -102,10 +86,10 @@ def clock_change(before: datetime, after: datetime, tz: ZoneInfo) -> datetime:
 
     zoneinfo does not tell its transitions, so this halves the span down to a microsecond.
     """
-    offset = to_local(before, tz).utcoffset()
+    offset = before.astimezone(tz).utcoffset()
     while after - before > RESOLUTION:
         middle = before + (after - before) // 2
-        if to_local(middle, tz).utcoffset() == offset:
+        if middle.astimezone(tz).utcoffset() == offset:
             before = middle
         else:
             after = middle
@@ -116,13 +100,12 @@ def first_instant(day: date, tz: ZoneInfo) -> datetime:
     """The first instant of a local day, in UTC: the first at which the clock shows this date or a later one.
 
     That is the earlier midnight where there are two (Havana in autumn), and the change of the clock where there is none
-    (Havana in spring: the day begins at 01:00). Never decreases from a day to the next. Near the ends of the calendar
-    (years 1 and 9999) it is the earliest or latest instant that there is.
+    (Havana in spring: the day begins at 01:00). Never decreases from a day to the next.
     """
     midnight = datetime.combine(day, time(), tz)
     first = to_instant(midnight)
-    shown = to_local(first, tz)
-    if shown > midnight and first > EARLIEST:
+    shown = first.astimezone(tz)
+    if shown > midnight:
         # Midnight was skipped. A gap may begin before it (23:30 to 00:30, Toronto in 1919): so does the day.
         return clock_change(first - (shown - midnight), first, tz)
     return first
@@ -133,8 +116,8 @@ def local_date(instant: datetime, tz: ZoneInfo) -> date:
 
     This is the date that the clock shows, but for clocks put back over midnight: see the module's own text.
     """
-    day = to_local(instant, tz).date()
-    while day < date.max and first_instant(day + DAY, tz) <= instant:
+    day = instant.astimezone(tz).date()
+    while first_instant(day + DAY, tz) <= instant:
         day += DAY
     return day
 
@@ -142,8 +125,8 @@ def local_date(instant: datetime, tz: ZoneInfo) -> date:
 def period(unit: str, day: date) -> tuple[date, date]:
     """The calendar period that a day lies in: its first day, and the first day after it.
 
-    `unit` is `day`, `week` (from Monday, ISO 8601), `month`, `quarter`, `half_year` or `year`. Raises `OverflowError`
-    or `ValueError` where the period ends after year 9999, `KeyError` for another unit.
+    `unit` is `day`, `week` (from Monday, ISO 8601), `month`, `quarter`, `half_year` or `year`. Raises `KeyError` for
+    another one.
     """
     if unit == "day":
         return day, day + DAY

@@ -24,6 +24,7 @@ from app.timezones import (
 ALL_TIME = "all_time"
 CUSTOM = "custom"
 
+# Listens of other dates, and requests for them, are none.
 MIN_BOUND = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_BOUND = datetime(2101, 1, 1, tzinfo=UTC)
 
@@ -119,16 +120,14 @@ def _days(range: str, day: date) -> tuple[date, date]:
     return period("day" if range in {"today", "yesterday"} else range.partition("_")[2], day)
 
 
-def parse_bound(
-    parameter: str, text: str, tz: ZoneInfo, earliest: datetime = MIN_BOUND, latest: datetime = MAX_BOUND
-) -> datetime:
+def parse_bound(parameter: str, text: str, tz: ZoneInfo) -> datetime:
     """The instant of a window's bound, in UTC: an ISO 8601 date or date-time in the extended format.
 
     `YYYY-MM-DD` is the day's first instant in `tz`. `YYYY-MM-DDThh:mm`, with `:ss` and up to six decimals or without,
     ends in `Z`, in an offset `±hh:mm`, or is a local time in `tz`: of two the earlier, a missing one moved forward by
     the gap. Other forms of the standard (basic format, week dates, hour 24, a comma) are errors, and so are lower case
-    letters and a blank for the `T`. Raises `WindowError` of `parameter`, also for an instant before `earliest` or after
-    `latest`.
+    letters and a blank for the `T`. Raises `WindowError` of `parameter`, also for an instant before 1970 or after the
+    first one of 2101.
     """
     try:
         if not re.fullmatch(BOUND_PATTERN, text):
@@ -142,11 +141,13 @@ def parse_bound(
             f"{parameter} must be an ISO 8601 date such as 2026-01-31, or a date-time such as 2026-01-31T18:30:00, "
             f"2026-01-31T18:30:00.5Z or 2026-01-31T18:30+02:00, not {quoted(text)}{hint}",
         ) from None
-    if "T" not in text:
-        instant = first_instant(parsed.date(), tz)
-    else:
-        instant = to_instant(parsed if parsed.tzinfo else parsed.replace(tzinfo=tz))
-    if not earliest <= instant <= latest:
-        allowed = f"{format_instant(earliest)} to {format_instant(latest)}"
-        raise WindowError(parameter, f"{parameter} must be an instant from {allowed}, not {quoted(text)}")
-    return instant
+    # At the ends of the calendar an offset would lead out of it.
+    if MIN_BOUND.year - 1 <= parsed.year <= MAX_BOUND.year:
+        if "T" not in text:
+            instant = first_instant(parsed.date(), tz)
+        else:
+            instant = to_instant(parsed if parsed.tzinfo else parsed.replace(tzinfo=tz))
+        if MIN_BOUND <= instant <= MAX_BOUND:
+            return instant
+    allowed = f"{format_instant(MIN_BOUND)} to {format_instant(MAX_BOUND)}"
+    raise WindowError(parameter, f"{parameter} must be an instant from {allowed}, not {quoted(text)}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.dialects import postgresql
 
-from app.audience import Audience
+from app.audience import EVERYONE, Audience
 from app.ranking import SortBy
 from app.rollups.spans import Span
 from app.rollups.state import Rollups
@@ -34,83 +34,61 @@ PAGES = [
 LISTENERS = (rankings._page_query, BY_LISTENER, BY_LISTENER, SortBy.COUNT)
 NUMBERS = [(query,) for query in (totals.LISTENS, totals.LISTEN_TIME, totals.TRACKS, totals.GENRES, totals.LISTENERS)]
 BY_TIME = [(_days_query,), (_clock_query,), (_days_and_hours_query,)]
-OF_USERS = [*PAGES, *NUMBERS, (features_query,), (_summary_query,), *BY_TIME]
-ZONE = {"clock_starts", "clock_offsets", "day_starts", "day_offsets"}
 
 Source = Callable[[int, Window, str], Listens]
 
 
 def parameters(statement: tuple[Any, ...], *listens: Listens) -> tuple[str, dict[str, Any]]:
-    """An open statement, and the values that are in it; None where one is yet to be given."""
-    shapes = [one.shape for one in listens if one.shape is not None]
-    assert len(shapes) == len(listens)
+    """A statement, and the values that are in it; None where one is yet to be given."""
     make, *args = statement
-    compiled = make(*(shape.listens() for shape in shapes), *args).compile(dialect=postgresql.dialect())
+    compiled = make(*listens, *args).compile(dialect=postgresql.dialect())
     return str(compiled), compiled.params
 
 
-def rolled_up(window: Window, *, changed: bool) -> RolledUpListens:
-    rollups = Rollups(windows={7123: Span.of(window)}, listens_changed=changed, catalogue_changed=changed)
+def rolled_up(window: Window, *, changed: bool, window_id: int = 7123) -> RolledUpListens:
+    rollups = Rollups(windows={window_id: Span.of(window)}, listens_changed=changed, catalogue_changed=changed)
     return RolledUpListens(window, rollups)
 
 
-def live(user_id: int, window: Window, name: str) -> Listens:
+def live(user_id: int, window: Window, name: str = "") -> Listens:
     return Listens(Audience.user(user_id), window, name=name)
 
 
-def counted(user_id: int, window: Window, name: str) -> Listens:
+def counted(user_id: int, window: Window, name: str = "") -> Listens:
     return heavy_user_listens(Audience.user(user_id), window, COUNTED_UNTIL, name)
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize("users", [(1234,), (1234, 5678)], ids=["user", "group"])
-@pytest.mark.parametrize("statement", OF_USERS)
-def test_a_statement_over_users_holds_no_values(window: Window, users: tuple[int, ...], statement: Any) -> None:
-    listens = Listens(Audience(users), window)
-    _, values = parameters(statement, listens)
-    by_time = statement in BY_TIME
-    given = (listens.values_by_time if by_time else listens.values) | {"limit": 10, "offset": 0}
-    assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
-    assert set(listens.values) <= values.keys()
-    assert bool(ZONE & values.keys()) == by_time
-    others = [value for name, value in values.items() if name not in given]
-    assert all(isinstance(value, int | float | str | list) for value in others)
-    assert not any(value in others for value in (1234, 5678, [1234, 5678]))
+def of_a_group(user_id: int, window: Window) -> Listens:
+    return Listens(Audience.group((user_id, 7)), window)
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize("changed", [False, True])
-@pytest.mark.parametrize("statement", [*PAGES, LISTENERS, *NUMBERS, (features_query,), (_listeners_query,)])
-def test_a_statement_over_rollups_holds_no_values(window: Window, changed: bool, statement: Any) -> None:
-    listens = rolled_up(window, changed=changed)
-    _, values = parameters(statement, listens)
-    given = listens.values | {"limit": 10, "offset": 0, "plays": 5}
-    assert values["window_id"] is None
-    assert {name for name, value in values.items() if value is None} == values.keys() & given.keys()
-    assert not any(value == 7123 for name, value in values.items() if name not in given)
+def of_everyone(_user_id: int, window: Window) -> Listens:
+    return Listens(EVERYONE, window)
 
 
-@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, *BY_TIME])
-def test_statements_of_one_shape_are_the_same(statement: Any) -> None:
-    one = Listens(Audience((1,)), WINDOWS[1])
-    other = Listens(Audience((2,)), WINDOWS[2])
+def of_a_track(user_id: int, window: Window) -> Listens:
+    return Listens(EVERYONE, window, track_id=f"track {user_id}")
+
+
+def of_an_artist(user_id: int, window: Window) -> Listens:
+    return Listens(Audience.user(user_id), window, artist_id=f"artist {user_id}")
+
+
+@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist])
+@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, (features_query,), (_summary_query, True), *BY_TIME])
+def test_statements_over_listens_of_one_shape_are_the_same(source: Any, statement: Any) -> None:
+    one, other = source(1234, WINDOWS[0]), source(5678, WINDOWS[2])
     assert one.shape == other.shape
-    assert hash(one.shape) == hash(other.shape)
+    assert one.shape_by_time == other.shape_by_time
     assert parameters(statement, one) == parameters(statement, other)
 
 
-@pytest.mark.parametrize("window", WINDOWS, ids=str)
-@pytest.mark.parametrize("one", [live, counted])
-@pytest.mark.parametrize("other", [live, counted])
-def test_a_comparison_holds_no_values_of_either_user(window: Window, one: Source, other: Source) -> None:
-    both = one(1234, window, "one_"), other(5678, window, "other_")
-    _, values = parameters((comparison_query,), *both)
-    assert not both[0].values.keys() & both[1].values.keys()
-    given = both[0].values | both[1].values | {"limit": 10}
-    assert {name for name, value in values.items() if value is None} == given.keys()
-    others = [value for name, value in values.items() if name not in given]
-    assert all(isinstance(value, int | str) for value in others)
-    assert not any(value in others for value in (1234, 5678))
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("statement", [*PAGES, LISTENERS, *NUMBERS, (features_query,), (_listeners_query,)])
+def test_statements_over_rollups_of_one_shape_are_the_same(changed: bool, statement: Any) -> None:
+    one, other = (rolled_up(WINDOWS[id_], changed=changed, window_id=id_) for id_ in (1, 2))
+    assert one.shape == other.shape is not None
+    assert parameters(statement, one) == parameters(statement, other)
 
 
 @pytest.mark.parametrize("one", [live, counted])
@@ -119,30 +97,36 @@ def test_comparisons_of_one_pair_of_shapes_are_the_same(one: Source, other: Sour
     pairs = [
         (one(first, WINDOWS[0], "one_"), other(second, WINDOWS[0], "other_")) for first, second in ((1, 2), (3, 3))
     ]
-    shapes = [tuple(listens.shape for listens in pair) for pair in pairs]
-    assert shapes[0] == shapes[1]
-    assert hash(shapes[0]) == hash(shapes[1])
+    assert [listens.shape for listens in pairs[0]] == [listens.shape for listens in pairs[1]]
+    assert not pairs[0][0].values.keys() & pairs[0][1].values.keys()
     assert parameters((comparison_query,), *pairs[0]) == parameters((comparison_query,), *pairs[1])
 
 
-def test_a_statement_over_slots_cannot_be_made_of_open_listens() -> None:
-    for listens in rolled_up(WINDOWS[1], changed=False), counted(1, WINDOWS[0], ""):
+@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist, counted])
+@pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, (features_query,)])
+def test_what_a_statement_is_yet_to_be_given_is_among_the_values(source: Any, statement: Any) -> None:
+    listens = source(1234, WINDOWS[0])
+    _, values = parameters(statement, listens)
+    given = listens.values.keys() | {"limit", "offset"}
+    assert {name for name, value in values.items() if value is None} == values.keys() & given
+
+
+def test_listens_of_different_shapes_are_told_apart() -> None:
+    window = WINDOWS[1]
+    listens = [source(1, window) for source in (live, of_a_group, of_everyone, of_a_track, of_an_artist, counted)]
+    listens += [live(1, window, "one_"), rolled_up(window, changed=False), rolled_up(window, changed=True)]
+    assert len({one.shape for one in listens}) == len(listens)
+
+
+def test_statements_over_slots_are_made_for_each_question() -> None:
+    for listens in rolled_up(WINDOWS[1], changed=False), counted(1, WINDOWS[0]):
         assert listens.shape is not None
         assert listens.shape_by_time is None
-        for part in "by_hour", "by_hour_of_week", "days":
-            with pytest.raises(NotImplementedError):
-                getattr(listens.shape.listens(), part)
 
 
-def test_a_statement_over_buckets_cannot_be_made_of_open_listens() -> None:
-    for listens in Listens(Audience((1,)), WINDOWS[1]), rolled_up(WINDOWS[1], changed=False):
-        assert listens.shape is not None
-        with pytest.raises(NotImplementedError):
-            listens.shape.listens().by_bucket([NOW])
-
-
-def test_a_statement_that_hangs_on_live_listens_cannot_be_made_of_everyones_open_listens() -> None:
-    shape = rolled_up(WINDOWS[1], changed=False).shape
-    assert shape is not None
-    with pytest.raises(NotImplementedError):
-        shape.listens().first()
+def test_statements_over_the_edges_of_a_window_are_made_for_each_question() -> None:
+    tokyo = Window.named("last_month", timezone("Asia/Tokyo"), NOW)
+    kept = [Span.of(Window.named(name, timezone("UTC"), NOW)) for name in ("last_month", "today")]
+    listens = RolledUpListens(tokyo, Rollups(windows=dict(enumerate(kept))))
+    assert listens.is_counted
+    assert listens.shape is None

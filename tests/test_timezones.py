@@ -13,13 +13,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.timezones import (
     DAY,
-    EARLIEST,
-    LATEST,
     RESOLUTION,
     WindowError,
     clock_change,
@@ -30,7 +28,6 @@ from app.timezones import (
     timezone,
     timezone_names,
     to_instant,
-    to_local,
 )
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -328,17 +325,6 @@ def test_the_length_of_a_day(zone, day, hours):
     assert first_instant(day + DAY, tz) - first_instant(day, tz) == hours * HOUR
 
 
-@settings(deadline=None)
-@given(zones, st.dates())
-@example(ZoneInfo("Asia/Tokyo"), date.min)
-@example(ZoneInfo("America/New_York"), date.max)
-@example(ZoneInfo("Pacific/Kiritimati"), date.max)
-def test_the_ends_of_the_calendar_are_no_errors(tz, day):
-    assert EARLIEST <= first_instant(day, tz) <= LATEST
-    for end in (EARLIEST, LATEST):
-        assert abs(local_date(end, tz) - end.date()) <= DAY
-
-
 # Local times
 
 
@@ -357,10 +343,10 @@ def test_a_local_time_is_the_earlier_of_two_and_moves_forward_by_a_gap(zone, cha
 @given(moments())
 def test_local_times_go_there_and_back(moment):
     tz, instant = moment
-    local = to_local(instant, tz)
+    local = instant.astimezone(tz)
     assert local.tzinfo is tz
     assert to_instant(local) <= instant
-    assert to_local(to_instant(local), tz) == local
+    assert to_instant(local).astimezone(tz) == local
 
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES.values(), ids=CHANGES)

@@ -19,7 +19,7 @@ from app.rollups.folding import LOGS, build_firsts, build_slots, fold
 from app.rollups.heavy_users import count_users, due_users
 from app.rollups.installation import announce_all
 from app.rollups.prefix_sums import count_prefixes, due_slots
-from app.rollups.spans import Span, kept
+from app.rollups.spans import EVER, Span, kept
 from app.rollups.transactions import beside, meanwhile, snapshot
 from app.rollups.windows import build_window, drop_windows, missing_windows
 from app.slots import start_of_slot
@@ -176,6 +176,4 @@ def build_at_once(connection: Connection, now: Callable[[], datetime], tell: Cal
 
 def describe(span: Span) -> str:
     """A span, for people."""
-    if span.starts is None or span.ends is None:
-        return "all time"
-    return f"{span.starts:%Y-%m-%d} to {span.ends:%Y-%m-%d}"
+    return "all time" if span == EVER else f"{span.starts:%Y-%m-%d} to {span.ends:%Y-%m-%d}"

@@ -12,6 +12,7 @@ change since S:
 from collections.abc import Collection
 
 from app.models.rollups import Kind
+from app.rollups.spans import EVER, Span
 
 
 def _log(name: str) -> str:
@@ -31,17 +32,18 @@ ONE_WINDOW = (
 
 
 def slot_of(instant: str) -> str:
-    """The number of an instant's slot.
-
-    An instant beyond all calendars (infinity is one) is in the last slot, or the first: no window ends out there.
-    """
-    shown = f"least(greatest({instant}, timestamp '0001-01-01'), timestamp '9999-12-31 23:59:59.999999')"
-    return f"CAST(floor(extract(epoch FROM {shown}) / 900) AS integer)"
+    """The number of an instant's slot."""
+    return f"CAST(floor(extract(epoch FROM {instant}) / 900) AS integer)"
 
 
 def during(instant: str) -> str:
     """Whether an instant lies in the window `w`."""
-    return f"(w.starts IS NULL OR {instant} >= w.starts) AND (w.ends IS NULL OR {instant} < w.ends)"
+    return f"{instant} >= w.starts AND {instant} < w.ends"
+
+
+def within(instant: str, span: Span) -> str:
+    """Whether an instant lies in a span."""
+    return f"{instant} >= timestamp '{span.starts}' AND {instant} < timestamp '{span.ends}'"
 
 
 # The columns of a signed listen: +1 for one that came, -1 for one that went.
@@ -146,7 +148,8 @@ def first_changes(kind: Kind) -> str:
             FROM {_log("listen_changes")} GROUP BY track_id
         ), left_over AS (
             SELECT h.track_id, min(h.played_at) AS played_at FROM "History" h
-            WHERE h.track_id IN (SELECT track_id FROM touched WHERE lost) GROUP BY h.track_id
+            WHERE h.track_id IN (SELECT track_id FROM touched WHERE lost) AND {within("h.played_at", EVER)}
+            GROUP BY h.track_id
         ), tracks AS MATERIALIZED (
             SELECT t.track_id, CASE WHEN t.lost THEN l.played_at ELSE least(f.played_at, t.came) END AS played_at
             FROM touched t LEFT JOIN insights.firsts f ON f.kind = {Kind.TRACK:d} AND f.id = t.track_id

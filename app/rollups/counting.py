@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.models.rollups import Kind
-from app.rollups.changes import listener_id
+from app.rollups.changes import listener_id, within
 from app.rollups.spans import Edge, Span
 
 # Everything is joined as hashes: the planner takes the listens of a span for fewer than they are. There are a dozen of
@@ -14,25 +14,13 @@ TUNING = "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET
 
 def listens_in(span: Span) -> str:
     """The listens of a span, as `counted` takes them."""
-    return f'"History" h WHERE {_within(span)}'
+    return f'"History" h WHERE {within("h.played_at", span)}'
 
 
 def listens_at(edges: Sequence[Edge]) -> str:
     """The listens at edges, as `counted` takes them, with their `sign`."""
-    parts = (
-        f'SELECT user_id, track_id, {edge.sign:d} AS sign FROM "History" h WHERE {_within(edge.span)}' for edge in edges
-    )
+    parts = (f"SELECT user_id, track_id, {edge.sign:d} AS sign FROM {listens_in(edge.span)}" for edge in edges)
     return f"({' UNION ALL '.join(parts)}) h"
-
-
-def _within(span: Span) -> str:
-    starts, ends = (bound and _instant(bound) for bound in span)
-    bounds = [f"h.played_at >= {starts}"] if starts else []
-    return " AND ".join(bounds + ([f"h.played_at < {ends}"] if ends else [])) or "true"
-
-
-def _instant(instant: datetime) -> str:
-    return f"timestamp '{instant.isoformat(' ')}'"
 
 
 def counted(listens: str, owner: str = "", *, signed: bool = False, until: Sequence[datetime] = ()) -> str:
@@ -49,7 +37,7 @@ def counted(listens: str, owner: str = "", *, signed: bool = False, until: Seque
     own, of_h = (f"{owner}, ", f"h.{owner}, ") if owner else ("", "")
     plays, time = ("sum(h.sign)", "sum(h.sign * p.duration_ms)") if signed else ("count(*)", "sum(p.duration_ms)")
     # What the names of the columns end in, and which listens they count.
-    counts = {f"_{number}": f"FILTER (WHERE h.played_at < {_instant(end)})" for number, end in enumerate(until, 1)}
+    counts = {f"_{number}": f"FILTER (WHERE h.played_at < timestamp '{end}')" for number, end in enumerate(until, 1)}
 
     def each(columns: str) -> str:
         named = (counts or {"": ""}).items()

@@ -7,11 +7,13 @@ from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.changes import first_changes, ranking_changes, slot_changes, slot_of
+from app.rollups.counting import listens_in
 from app.rollups.heavy_users import forget_changed_users
 from app.rollups.prefix_sums import forget_changed
+from app.rollups.spans import EVER
 
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
-ALL_TIME = "SELECT CAST(0 AS integer) AS id, CAST(NULL AS timestamp) AS starts, CAST(NULL AS timestamp) AS ends"
+ALL_TIME = f"SELECT 0 AS id, timestamp '{EVER.starts}' AS starts, timestamp '{EVER.ends}' AS ends"
 CATALOGUE_LOGS = ("credit_changes", "genre_changes", "duration_changes")
 LOGS = ("listen_changes", *CATALOGUE_LOGS)
 
@@ -98,8 +100,8 @@ def _set_firsts(kind: Kind) -> str:
 
 COUNT_SLOTS = f"""
     INSERT INTO insights.slots (slot, plays, listen_time_ms)
-    SELECT {slot_of("h.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
-    FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
+    SELECT {slot_of("l.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
+    FROM (SELECT played_at, track_id FROM {listens_in(EVER)}) l JOIN "Tracks" t ON t.id = l.track_id GROUP BY 1
 """
 
 
@@ -118,7 +120,7 @@ def build_firsts(connection: Connection) -> None:
 
 FIND_FIRSTS = f"""
     INSERT INTO insights.firsts (kind, id, played_at)
-    SELECT {Kind.TRACK:d}, track_id, min(played_at) FROM "History" GROUP BY track_id
+    SELECT {Kind.TRACK:d}, track_id, min(played_at) FROM {listens_in(EVER)} GROUP BY track_id
 """
 FIND_FIRSTS_OF_ARTISTS = f"""
     INSERT INTO insights.firsts (kind, id, played_at)

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.changes import catalogue_changes, slot_of
-from app.rollups.counting import counted
+from app.rollups.counting import counted, listens_in
+from app.rollups.spans import EVER
 from app.timezones import DAY, naive
 
 # Listens from which a user is counted ahead. With fewer, live listens are as quick, and the space is better spent.
@@ -23,15 +24,15 @@ BATCH = 20
 
 def due_users(connection: Connection, now: datetime) -> list[int]:
     """The users to be counted next, those with the most listens first; none while all listens are not ranked yet."""
-    oldest = _until(now) - OLDEST
-    return list(connection.scalars(text(DUE), {"many": MANY, "oldest": oldest, "batch": BATCH}))
+    values = {"many": MANY, "oldest": _until(now) - OLDEST, "batch": BATCH} | EVER._asdict()
+    return list(connection.scalars(text(DUE), values))
 
 
 DUE = f"""
     SELECT CAST(r.id AS integer) FROM insights.windows w
     JOIN insights.rankings r ON r.window_id = w.id AND r.kind = {Kind.LISTENER:d} AND r.plays >= :many
     LEFT JOIN insights.heavy_users u ON u.user_id = CAST(r.id AS integer)
-    WHERE w.starts IS NULL AND w.ends IS NULL AND (u.user_id IS NULL OR u.ends < :oldest)
+    WHERE w.starts = :starts AND w.ends = :ends AND (u.user_id IS NULL OR u.ends < :oldest)
     ORDER BY r.plays DESC LIMIT :batch
 """
 
@@ -53,7 +54,7 @@ IS_UNCHANGED = "NOT EXISTS (SELECT FROM insights.listen_changes c WHERE c.user_i
 
 FORGET = "DELETE FROM insights.heavy_users WHERE user_id = ANY(:users)"
 
-LISTENS = '"History" h WHERE h.user_id = ANY(:users) AND h.played_at < :ends'
+LISTENS = f"{listens_in(EVER)} AND h.user_id = ANY(:users) AND h.played_at < :ends"
 
 COUNT_SLOTS = f"""
     INSERT INTO insights.heavy_users (user_id, ends, slots, plays, listen_time_ms)

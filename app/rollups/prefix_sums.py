@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from app.models.rollups import Kind
 from app.rollups.changes import catalogue_changes, listener_id, slot_of
 from app.rollups.counting import TUNING, counted, listens_in
-from app.rollups.spans import Span
+from app.rollups.spans import EVER, Span
 from app.slots import number_of_slot, start_of_slot
 from app.timezones import DAY, naive
 
@@ -36,7 +36,7 @@ def due_slots(connection: Connection, now: datetime) -> list[int]:
     return [slot for slot in _kept(now) if slot > first and slot not in built]
 
 
-FIRST_SLOT = f"""SELECT {slot_of("played_at")} FROM "History" ORDER BY played_at LIMIT 1"""
+FIRST_SLOT = f"SELECT {slot_of('played_at')} FROM {listens_in(EVER)} ORDER BY played_at LIMIT 1"
 
 
 def _kept(now: datetime) -> list[int]:
@@ -153,7 +153,7 @@ REGISTER = f"""
 def _count(previous: int | None, slots: Sequence[int]) -> str:
     """Count the listens before slots: those before a `previous` one, which is counted, and those since, in one pass."""
     until = [start_of_slot(slot) for slot in slots]
-    span = Span(None if previous is None else start_of_slot(previous), until[-1])
+    span = Span(EVER.starts if previous is None else start_of_slot(previous), until[-1])
     sums, rows = [], []
     for number, slot in enumerate(slots, start=1):
         sums.append(f"""
@@ -186,8 +186,7 @@ def difference(span: Span, kind: Kind | None = None) -> str:
 
     Of one kind, or of all.
     """
-    starts = "NULL" if span.starts is None else number_of_slot(span.starts)
-    ends = "NULL" if span.ends is None else number_of_slot(span.ends)
+    starts, ends = map(number_of_slot, span)
     return f"""
         SELECT id, plays, CASE WHEN kind = {Kind.TRACK:d} THEN plays * CAST(duration_ms AS bigint)
             ELSE later_time - coalesce(earlier_time, 0) END AS listen_time_ms, kind

@@ -1,6 +1,6 @@
 """Which windows have rankings, and how a question's window is made of one of them, or of two prefix sums. Pure.
 
-Instants are naive and in UTC here, as in the platform's tables; None is an open end.
+Instants are naive and in UTC here, as in the platform's tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.timezones import naive, timezone
-from app.windows import Window
+from app.windows import MAX_BOUND, MIN_BOUND, Window
 
 # The ranges that every insight offers by name, and the usual numbers of days.
 NAMES = (
@@ -20,26 +20,26 @@ NAMES = (
 )  # fmt: skip
 
 
-# Open ends, where instants are compared.
-MIN, MAX = datetime.min, datetime.max  # noqa: DTZ901  naive, as all instants here
-
-
 class Span(NamedTuple):
     """A half-open span of `played_at`."""
 
-    starts: datetime | None
-    ends: datetime | None
+    starts: datetime
+    ends: datetime
 
     @classmethod
     def of(cls, window: Window) -> "Span":
-        return cls(
-            None if window.start is None else naive(window.start), None if window.end is None else naive(window.end)
-        )
+        """The listens of a window, live and counted: within the dates that there are, also where an end is open."""
+        starts, ends = window.start or MIN_BOUND, window.end or MAX_BOUND
+        return cls(max(naive(starts), EVER.starts), min(naive(ends), EVER.ends))
 
     @property
     def length(self) -> timedelta:
-        """How long the span is: the most there is where an end is open."""
-        return self.ends - self.starts if self.starts and self.ends else timedelta.max
+        """How long the span is."""
+        return self.ends - self.starts
+
+
+# A row of "History" with another date is no listen: it is in no answer.
+EVER = Span(naive(MIN_BOUND), naive(MAX_BOUND))
 
 
 class Edge(NamedTuple):
@@ -52,7 +52,8 @@ class Edge(NamedTuple):
 class Base(NamedTuple):
     """A span that is counted, and what makes another one of it.
 
-    The span is a window with rankings, or, where `window_id` is None, has prefix sums at its ends.
+    The span is a window with rankings, or, where `window_id` is None, has prefix sums at its ends (none at the
+    beginning of `EVER`).
     """
 
     window_id: int | None
@@ -75,9 +76,7 @@ def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime
     """
 
     def length(one: Span) -> timedelta:
-        begins = max(one.starts or MIN, listened.starts or MIN)
-        ends = min(one.ends or MAX, listened.ends or MAX)
-        return max(ends - begins, timedelta())
+        return max(min(one.ends, listened.ends) - max(one.starts, listened.starts), timedelta())
 
     def distance(base: Base) -> timedelta:
         return sum((length(edge.span) for edge in base.edges), timedelta())
@@ -97,32 +96,20 @@ def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime
     return nearest if nearest and distance(nearest) <= length(span) / 4 else None
 
 
-def _difference(span: Span, prefixes: Sequence[datetime], first: datetime | None) -> Span | None:
+def _difference(span: Span, prefixes: Sequence[datetime], first: datetime) -> Span | None:
     """The span between prefix sums that is nearest to another one; None where that is none."""
     if not prefixes:
         return None
-    starts: datetime | None = None
-    if span.starts is not None:
-        begins = span.starts
-        instants: dict[datetime, datetime | None] = dict(zip(prefixes, prefixes, strict=True))
-        if first is not None:
-            instants[first] = None
-        starts = instants[min(instants, key=lambda instant: abs(instant - begins))]
-    ends = max(prefixes) if span.ends is None else min(prefixes, key=lambda instant: abs(instant - (span.ends or MAX)))
-    return Span(starts, ends) if (starts or MIN) < ends else None
+    starts = min((EVER.starts, first, *prefixes), key=lambda instant: abs(instant - span.starts))
+    ends = min(prefixes, key=lambda instant: abs(instant - span.ends))
+    # Before the first listen there is nothing to take away.
+    return Span(starts if starts in prefixes else EVER.starts, ends) if starts < ends else None
 
 
 def _edges(span: Span, base: Span) -> tuple[Edge, ...] | None:
     """What makes a span of a base; None where they do not overlap."""
-    if (span.starts or MIN) >= (base.ends or MAX) or (base.starts or MIN) >= (span.ends or MAX):
+    if span.starts >= base.ends or base.starts >= span.ends:
         return None
-    edges = []
-    if span.starts != base.starts:
-        has_more = (span.starts or MIN) < (base.starts or MIN)
-        earlier, later = (span, base) if has_more else (base, span)
-        edges.append(Edge(Span(earlier.starts, later.starts), 1 if has_more else -1))
-    if span.ends != base.ends:
-        has_more = (span.ends or MAX) > (base.ends or MAX)
-        earlier, later = (base, span) if has_more else (span, base)
-        edges.append(Edge(Span(earlier.ends, later.ends), 1 if has_more else -1))
-    return tuple(edges)
+    # At either end: the span has more where it goes further than the base.
+    ends = (Span(span.starts, base.starts), Span(base.ends, span.ends))
+    return tuple(Edge(Span(*sorted(end)), 1 if end.starts < end.ends else -1) for end in ends if end.starts != end.ends)

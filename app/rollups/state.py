@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.rollups.heavy_users import IS_UNCHANGED
-from app.rollups.spans import Span
+from app.rollups.spans import EVER, Span
 from app.rollups.triggers import ARE_ON
 from app.slots import start_of_slot
 from app.timezones import DAY
@@ -64,9 +64,9 @@ class Rollups:
     @property
     def listened(self) -> Span:
         """From the first listen to the end of today: no window that is kept begins later than that."""
-        starts = [span.starts for span in self.windows.values() if span.starts is not None]
-        first = None if self.first_slot is None else start_of_slot(self.first_slot)
-        return Span(first, max(starts) + DAY if starts else None)
+        first = EVER.starts if self.first_slot is None else start_of_slot(self.first_slot)
+        today = max((span.starts for span in self.windows.values() if span != EVER), default=None)
+        return Span(first, today + DAY if today else EVER.ends)
 
 
 NONE = Rollups()
@@ -126,7 +126,7 @@ def read(session: Session) -> Rollups | None:
     elif state.truncated:
         distrust = "a table was truncated"
     return Rollups(
-        windows={window_id: Span(_instant(starts), _instant(ends)) for window_id, starts, ends in state.windows or ()},
+        windows={id_: Span(*map(datetime.fromisoformat, bounds)) for id_, *bounds in state.windows or ()},
         has_slots=state.slots_built,
         first_slot=state.first_slot,
         prefixes=tuple(start_of_slot(slot) for slot in state.prefixes or ()),
@@ -135,7 +135,3 @@ def read(session: Session) -> Rollups | None:
         catalogue_changed=state.catalogue_changed,
         distrust=distrust,
     )
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -3,6 +3,9 @@
 Their functions run with the rights of the role that installs them, so that a loader needs none on `insights`.
 """
 
+from app.rollups.changes import within
+from app.rollups.spans import EVER
+
 PREFIX = "songswap_insights_"
 CHANNEL = "songswap_insights"
 
@@ -20,11 +23,13 @@ CHANGES_OF = {"INSERT": "REFERENCING NEW TABLE AS after", "DELETE": "REFERENCING
 # notes meanwhile whose listens it has changed, and is looked for there.
 LISTENS = f"""
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, -1 FROM before;
+        INSERT INTO insights.listen_changes
+        SELECT user_id, played_at, track_id, -1 FROM before WHERE {within("played_at", EVER)};
         SELECT array_agg(DISTINCT user_id) INTO gone FROM before;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO insights.listen_changes SELECT user_id, played_at, track_id, 1 FROM after;
+        INSERT INTO insights.listen_changes
+        SELECT user_id, played_at, track_id, 1 FROM after WHERE {within("played_at", EVER)};
         SELECT array_agg(DISTINCT user_id) INTO came FROM after;
     END IF;
     IF cardinality(gone || came) > 0 THEN

@@ -15,12 +15,13 @@ from app.rollups.changes import (
     ranking_changes,
     slot_changes,
     slot_of,
+    within,
 )
-from app.rollups.counting import counted
+from app.rollups.counting import counted, listens_in
 from app.rollups.folding import ALL_TIME, CATALOGUE_LOGS
 from app.rollups.heavy_users import BATCH, IS_UNCHANGED
 from app.rollups.prefix_sums import difference, plays_before
-from app.rollups.spans import Span
+from app.rollups.spans import EVER, Span
 from app.slots import start_of_slot
 
 # How many differences of one part are named.
@@ -53,7 +54,7 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
         yield from compare(
             "first listens", COMPARE_FIRSTS, lambda row: f"{_name(row.kind)} {row.id!r} {row.kept}, not {row.live}"
         )
-    starts = None
+    starts = EVER.starts
     for slot in connection.scalars(text("SELECT slot FROM insights.prefixes ORDER BY slot")).all():
         span = Span(starts, start_of_slot(slot))
         yield from compare(f"prefix sums at {span.ends:%Y-%m-%d}", _compare_sums(span), _place, **span._asdict())
@@ -83,7 +84,7 @@ def _counts(row: Row[Any]) -> str:
 
 COMPARE_FIRSTS = f"""
     WITH live_tracks AS MATERIALIZED (
-        SELECT track_id, min(played_at) AS played_at FROM "History" GROUP BY track_id
+        SELECT track_id, min(played_at) AS played_at FROM {listens_in(EVER)} GROUP BY track_id
     ), live AS (
         SELECT {Kind.TRACK:d} AS kind, track_id AS id, played_at FROM live_tracks
         UNION ALL
@@ -167,9 +168,9 @@ COMPARE_SIZES = f"""
 
 COMPARE_SLOTS = f"""
     WITH live AS (
-        SELECT {slot_of("h.played_at")} AS slot, count(*) AS plays,
+        SELECT {slot_of("l.played_at")} AS slot, count(*) AS plays,
             sum(CAST(t.duration_ms AS bigint)) AS ms
-        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id GROUP BY 1
+        FROM (SELECT played_at, track_id FROM {listens_in(EVER)}) l JOIN "Tracks" t ON t.id = l.track_id GROUP BY 1
     ), kept AS (
         SELECT slot, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
             SELECT slot, plays, listen_time_ms FROM insights.slots
@@ -195,7 +196,7 @@ SLOTS = 0
 
 COUNTED_LISTENS = (
     '"History" h JOIN insights.heavy_users u ON u.user_id = h.user_id'
-    " WHERE h.user_id = ANY(:users) AND h.played_at < u.ends"
+    f" WHERE h.user_id = ANY(:users) AND h.played_at < u.ends AND {within('h.played_at', EVER)}"
 )
 
 COMPARE_HEAVY_USERS = f"""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from app.models.rollups import Kind
 from app.rollups.counting import TUNING, counted, listens_at, listens_in
 from app.rollups.prefix_sums import difference
-from app.rollups.spans import Span, base_of, kept
+from app.rollups.spans import EVER, Span, base_of, kept
 from app.slots import start_of_slot
 from app.timezones import DAY, naive
 
@@ -33,7 +33,7 @@ def _count(connection: Connection, span: Span, now: datetime) -> str:
     """The statement that counts a span: out of prefix sums and its edges, where those are near."""
     slots = connection.scalars(text("SELECT slot FROM insights.prefixes ORDER BY slot")).all()
     first = connection.scalar(text("SELECT min(slot) FROM insights.slots"))
-    listened = Span(None if first is None else start_of_slot(first), naive(now) + DAY)
+    listened = Span(EVER.starts if first is None else start_of_slot(first), naive(now) + DAY)
     base = base_of(span, {}, [start_of_slot(slot) for slot in slots], listened)
     if base is None:
         ctes, rows = counted(listens_in(span)), "SELECT kind, id, plays, listen_time_ms FROM counted"

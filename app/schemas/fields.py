@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.audience import MAX_GROUP_SIZE, MAX_USER_ID
-from app.timezones import DAY, FIRST_SHOWN, LAST_SHOWN, WindowError, quoted, timezone
+from app.timezones import WindowError, quoted, timezone
 from app.windows import MAX_BOUND, MIN_BOUND, parse_bound
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -118,16 +118,12 @@ class Day(fields.Date):
         return day
 
 
-# What can be told of an instant, in any time zone.
-EARLIEST, LATEST = FIRST_SHOWN, LAST_SHOWN + DAY
-
-
 class Instant(fields.DateTime):
     """An instant at which something was played: an ISO 8601 date or date-time, in UTC unless it says otherwise."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
         try:
-            return parse_bound(str(self.name), value, timezone("UTC"), EARLIEST, LATEST)
+            return parse_bound(str(self.name), value, timezone("UTC"))
         except WindowError as error:
             raise ValidationError(error.detail) from error
 

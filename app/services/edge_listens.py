@@ -43,7 +43,7 @@ class EdgeListens(Listens):
         plays: Any = edge.sign * func.count()
         return (
             select(History.track_id, plays.label("plays"))
-            .where(*between(History.played_at, *edge.span))
+            .where(between(History.played_at, *edge.span))
             .group_by(History.track_id)
         )
 
@@ -52,7 +52,7 @@ class EdgeListens(Listens):
         parts = union_all(
             *(
                 select(History.user_id.label("id"), History.track_id, literal(edge.sign).label("plays")).where(
-                    *between(History.played_at, *edge.span)
+                    between(History.played_at, *edge.span)
                 )
                 for edge in self._edges
             )

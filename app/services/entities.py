@@ -4,19 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, String, distinct, func, literal, select
+from sqlalchemy import ARRAY, Select, String, bindparam, distinct, func, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models import history as tables
 from app.ranking import Ranking, SortBy
+from app.rollups.spans import EVER
 from app.services import catalogue
-from app.services.expressions import byte_order
+from app.services.expressions import between, byte_order
 from app.services.listens import Listens
-from app.services.rankings import RankedListener, RankedTrack, rank_listeners, rank_tracks
-from app.services.relations import Relation
+from app.services.rankings import (
+    BY_ARTIST,
+    BY_TRACK,
+    Choice,
+    RankedListener,
+    RankedTrack,
+    rank_listeners,
+    rank_tracks,
+)
 from app.services.sources import listens_of
-from app.services.statements import execute
+from app.services.statements import execute, run
 from app.windows import Window
 
 
@@ -87,7 +95,7 @@ def track_page(session: Session, audience: Audience, window: Window, track_id: s
     return TrackPage(
         track=track,
         popularity=_popularity(session, tables.TrackPopularity, track_id),
-        **_listened(session, listens, listens_of(session, audience, window, "all_").by_track, track_id, limit),
+        **_listened(session, listens, BY_TRACK, track_id, limit),
     )
 
 
@@ -100,25 +108,32 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
     genres = execute(
         session, select(genre.genre).where(genre.id == artist_id).order_by(byte_order(genre.genre))
     ).scalars()
-    followers = execute(
-        session, select(record.date, record.followers).where(record.id == artist_id).order_by(record.date)
-    )
+    followers = execute(session, _record(record, record.followers, artist_id))
     listens = Listens(audience, window, artist_id=artist_id)
     return ArtistPage(
         artist=ArtistProfile(genres=list(genres), **vars(artist)),
         top_tracks=rank_tracks(session, listens, Ranking(limit=limit)).rows,
         popularity=_popularity(session, tables.ArtistPopularity, artist_id),
         followers=[Followers(*row) for row in followers],
-        **_listened(session, listens, listens_of(session, audience, window, "all_").by_artist, artist_id, limit),
+        **_listened(session, listens, BY_ARTIST, artist_id, limit),
     )
 
 
-def _listened(session: Session, listens: Listens, entries: Relation, id_: str, limit: int) -> dict[str, Any]:
-    """What a track's and an artist's page have in common; `entries` is the list that it has a rank in."""
-    ranks = entries.ranks_of(literal([id_], ARRAY(String)), SortBy.COUNT).subquery()
+def _listened(session: Session, listens: Listens, relation: Choice, id_: str, limit: int) -> dict[str, Any]:
+    """What a track's and an artist's page have in common; `relation` is the list that it has a rank in."""
+    everything = listens_of(session, listens.audience, listens.window, "all_")
+    found = run(session, _figures_query, listens, everything, args=(relation,), ids=[id_]).one()
+    return dict(found._mapping) | {
+        "window": listens.window,
+        "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
+    }
+
+
+def _figures_query(listens: Listens, everything: Listens, relation: Choice) -> Select[Any]:
+    ranks = relation(everything).ranks_of(bindparam("ids", type_=ARRAY(String)), SortBy.COUNT).subquery()
     # Out of the rows, rather than one by one: they are looked up once.
     rows = listens.rows.c
-    figures = select(
+    return select(
         func.count().label("listens"),
         func.count(distinct(rows.user_id)).label("listeners"),
         func.min(rows.played_at).label("first_listened_at"),
@@ -126,15 +141,14 @@ def _listened(session: Session, listens: Listens, entries: Relation, id_: str, l
         listens.listen_time().scalar_subquery().label("listen_time_ms"),
         select(ranks.c.rank).scalar_subquery().label("rank"),
     ).select_from(listens.rows)
-    found = execute(session, figures).one()
-    return dict(found._mapping) | {
-        "window": listens.window,
-        "top_listeners": rank_listeners(session, listens, Ranking(limit=limit)).rows,
-    }
 
 
 def _popularity(
     session: Session, table: type[tables.TrackPopularity] | type[tables.ArtistPopularity], id_: str
 ) -> list[Popularity]:
-    rows = execute(session, select(table.date, table.popularity).where(table.id == id_).order_by(table.date))
-    return [Popularity(*row) for row in rows]
+    return [Popularity(*row) for row in execute(session, _record(table, table.popularity, id_))]
+
+
+def _record(table: Any, column: Any, id_: str) -> Select[*tuple[Any, ...]]:
+    """A column's whole record, oldest first."""
+    return select(table.date, column).where(table.id == id_, between(table.date, *EVER)).order_by(table.date)

@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, cast, func, literal_column, select, true
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, cast, func, select, true
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
-
-from app.timezones import FIRST_SHOWN, LAST_SHOWN, naive
 
 
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
@@ -15,14 +13,9 @@ def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
-def between(instant: Any, starts: datetime | None, ends: datetime | None) -> list[ColumnElement[bool]]:
-    """Whether an instant lies in a half-open span; None is an open end."""
-    conditions: list[ColumnElement[bool]] = []
-    if starts is not None:
-        conditions.append(instant >= starts)
-    if ends is not None:
-        conditions.append(instant < ends)
-    return conditions
+def between(instant: Any, starts: Any, ends: Any) -> ColumnElement[bool]:
+    """Whether an instant lies in a half-open span."""
+    return and_(instant >= starts, instant < ends)
 
 
 def byte_order(column: SQLColumnExpression[str]) -> ColumnElement[str]:
@@ -50,16 +43,10 @@ def element(array: ColumnElement[Any], index: Any) -> ColumnElement[Any]:
     return chosen
 
 
-def shown(instant: Any) -> ColumnElement[datetime]:
-    """An instant of the platform's, or the nearest that all clocks can show: a timestamp may be of any year."""
-    first, last = (literal_column(f"timestamp '{naive(bound)}'", TIMESTAMP) for bound in (FIRST_SHOWN, LAST_SHOWN))
-    return func.least(func.greatest(instant, first), last)
-
-
 def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[Any]) -> ColumnElement[datetime]:
     """What a clock shows at an instant, a naive timestamp: its steps are arrays, of the starts and of the offsets.
 
     The first offset has no start.
     """
     offset = element(offsets, func.width_bucket(instant, starts) + 1)
-    return cast(shown(instant) + offset, TIMESTAMP)
+    return cast(instant + offset, TIMESTAMP)

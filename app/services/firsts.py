@@ -1,24 +1,19 @@
 """What was new in a window: first listens ever, out of the rollups where they cover it, else out of the live tables."""
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, select, text, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy import CTE, ColumnElement, DateTime, Select, String, func, literal, select, text, union_all
 
-from app.audience import Audience
 from app.models.history import History
 from app.models.rollups import Kind, firsts
 from app.rollups.changes import first_changes
-from app.rollups.spans import Span
+from app.rollups.spans import EVER
 from app.services.expressions import between
 from app.services.listens import Listens
 from app.services.rolled_up import RolledUpListens
-from app.services.sources import listens_of
-from app.windows import Window
 
 
 class DatedListens(Listens):
@@ -27,11 +22,10 @@ class DatedListens(Listens):
     @cached_property
     def firsts(self) -> CTE:
         """`track_id`, `plays`, in the window, and `first`, the first listen ever, which may be before it."""
-        until_then = Listens(self.audience, replace(self.window, start=None), name=self.name, is_open=self.is_open)
-        plays = func.count() if self.start is None else func.count().filter(History.played_at >= self.start)
+        plays = func.count().filter(History.played_at >= self.start)
         return (
             select(History.track_id, plays.label("plays"), func.min(History.played_at).label("first"))
-            .where(*until_then.conditions)
+            .where(*self.at_any_time, between(History.played_at, literal(EVER.starts), self.end))
             .group_by(History.track_id)
             .cte(self.name + "firsts")
         )
@@ -55,14 +49,9 @@ class New(ABC):
     """What was new in a window: it has all its listens up to the window's end there."""
 
     def __init__(self, listens: Listens) -> None:
-        self.start = listens.start
+        self.listens = listens
         self.by_track = listens.by_track
         self.by_artist = listens.by_primary_artist
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether all that was listened to was new: a window without a start."""
-        return self.start is None
 
     @property
     @abstractmethod
@@ -79,25 +68,26 @@ class LiveNew(New):
     """What was new, out of the live tables."""
 
     def __init__(self, listens: Listens) -> None:
-        self.listens = DatedListens(listens.audience, listens.window, name=listens.name, is_open=listens.is_open)
-        super().__init__(self.listens)
+        self._dated = DatedListens(listens.audience, listens.window, name=listens.name)
+        super().__init__(self._dated)
 
     @property
     def tracks(self) -> CTE:
-        firsts = self.listens.firsts.c
+        firsts = self._dated.firsts.c
         tracks = select(firsts.track_id.label("id"), firsts.first)
-        return (tracks if self.start is None else tracks.where(firsts.first >= self.start)).cte("new_tracks")
+        return tracks.where(firsts.first >= self.listens.start).cte("new_tracks")
 
     @property
     def artists(self) -> CTE:
-        credits = self.listens.dated_credits.c
+        credits = self._dated.dated_credits.c
         first = func.min(credits.first)
-        artists = (
+        return (
             select(credits.artist_id.label("id"), first.label("first"))
             .where(credits.is_primary)
             .group_by(credits.artist_id)
+            .having(first >= self.listens.start)
+            .cte("new_artists")
         )
-        return (artists if self.start is None else artists.having(first >= self.start)).cte("new_artists")
 
 
 class RolledUpNew(New):
@@ -106,7 +96,6 @@ class RolledUpNew(New):
     def __init__(self, listens: RolledUpListens) -> None:
         super().__init__(listens)
         self._rollups = listens.rollups
-        self._span = Span.of(listens.window)
 
     @property
     def tracks(self) -> CTE:
@@ -129,12 +118,11 @@ class RolledUpNew(New):
         ).cte(name)
 
     def _in_window(self, query: Select[Any], first: ColumnElement[datetime]) -> Select[Any]:
-        return query.where(*between(first, *self._span))
+        return query.where(between(first, self.listens.start, self.listens.end))
 
 
-def new_in(session: Session, audience: Audience, window: Window) -> New:
-    """What was new to an audience in a window."""
-    listens = listens_of(session, audience, window)
+def new_in(listens: Listens) -> New:
+    """What was new in a window."""
     if isinstance(listens, RolledUpListens) and listens.is_counted and listens.rollups.has_firsts:
         return RolledUpNew(listens)
     return LiveNew(listens)

@@ -1,6 +1,6 @@
 """The listens of a user with many: what is counted ahead, and what came later, live."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,8 @@ from app.rollups.spans import Span
 from app.services.listens import Listens
 from app.services.relations import CountedRelation, Relation
 from app.services.slots import SlottedListens, within
-from app.timezones import aware, naive, timezone
-from app.windows import CUSTOM, MIN_BOUND, Window
+from app.timezones import aware, naive
+from app.windows import Window
 
 
 def heavy_user_listens(audience: Audience, window: Window, counted_until: datetime, name: str = "") -> Listens:
@@ -27,10 +27,8 @@ def heavy_user_listens(audience: Audience, window: Window, counted_until: dateti
 class HeavyUserListens(SlottedListens):
     """A user's listens in any window: those before an instant are counted by slot."""
 
-    def __init__(
-        self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "", is_open: bool = False
-    ) -> None:
-        super().__init__(audience, window, name=name, is_open=is_open)
+    def __init__(self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "") -> None:
+        super().__init__(audience, window, name=name)
         self.slots_end = counted_until
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
@@ -38,36 +36,17 @@ class HeavyUserListens(SlottedListens):
         return [within(select(stored), stored.c.slot, span)]
 
     def _is_own(self, table: Table) -> ColumnElement[bool]:
-        is_own: ColumnElement[bool] = table.c.user_id == self._value("users", Integer())
+        is_own: ColumnElement[bool] = table.c.user_id == self.value("users", Integer())
         return is_own
-
-
-@dataclass(frozen=True)
-class RankedShape:
-    """The shape of a heavy user's listens in a window that has rankings."""
-
-    has_end: bool
-    name: str
-
-    def listens(self) -> "RankedListens":
-        """Listens of this shape, whose values a statement is yet to be given."""
-        window = Window(CUSTOM, None, MIN_BOUND if self.has_end else None, timezone("UTC"))
-        return RankedListens(Audience.user(0), window, naive(MIN_BOUND), name=self.name, is_open=True)
 
 
 class RankedListens(HeavyUserListens):
     """A user's listens from the first one on: those before an instant are counted by track, artist and genre, too."""
 
-    def __init__(
-        self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "", is_open: bool = False
-    ) -> None:
-        super().__init__(audience, window, counted_until, name=name, is_open=is_open)
+    def __init__(self, audience: Audience, window: Window, counted_until: datetime, *, name: str = "") -> None:
+        super().__init__(audience, window, counted_until, name=name)
         later = replace(window, start=aware(counted_until))
-        self._later = Listens(audience, later, name=name + "later_", is_open=is_open)
-
-    @property
-    def shape(self) -> RankedShape:
-        return RankedShape(self.window.end is not None, self.name)
+        self._later = Listens(audience, later, name=name + "later_")
 
     @property
     def values(self) -> dict[str, Any]:

@@ -1,173 +1,31 @@
-"""The listens that a measure is about, and what they are by track, artist, genre, listener and time.
+"""Listens by track, artist, genre, listener and time.
 
 Measures are written over these selectables alone, so that what they read is their own affair.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, cached_property
-from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from functools import cached_property
+from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Date,
-    FromClause,
-    Integer,
-    Interval,
-    Select,
-    any_,
-    bindparam,
-    cast,
-    distinct,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Interval, Select, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
-from sqlalchemy.types import TypeEngine
 
-from app.audience import Audience
-from app.clock_steps import clock_steps, day_steps
-from app.models.history import ArtistGenre, ArtistTrack, History, Track, User
+from app.models.history import ArtistGenre, ArtistTrack, History, Track
 from app.ranking import SortBy
 from app.services.expressions import local_time, looked_up, total
 from app.services.relations import LiveRelation, Relation
-from app.timezones import naive, timezone
-from app.windows import CUSTOM, MIN_BOUND, Window
+from app.services.selection import Selection
+from app.timezones import naive
 
 
-class Shape(Protocol):
-    """Everything that determines the SQL text of statements over some listens: all listens of a shape share it."""
-
-    def __hash__(self) -> int: ...
-
-    def listens(self) -> "Listens":
-        """Listens of this shape, whose values a statement is yet to be given, by their names in `Listens.values`."""
-
-
-@dataclass(frozen=True)
-class LiveShape:
-    """The shape of a user's listens, or a group's."""
-
-    one_user: bool
-    has_start: bool
-    has_end: bool
-    name: str
-
-    def listens(self) -> "Listens":
-        """Listens of this shape, whose values a statement is yet to be given."""
-        audience = Audience((0,) if self.one_user else (0, 0))
-        start, end = (MIN_BOUND if has_bound else None for has_bound in (self.has_start, self.has_end))
-        window = Window(CUSTOM, start, end, timezone("UTC"))
-        return Listens(audience, window, name=self.name, is_open=True)
-
-
-class Listens:
-    """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
-
-    Each selectable is made once: the parts of a statement that need the same one share it. Where `is_open`, the
-    statements have parameters in the places of values. `name` goes before the names of the CTEs and the parameters,
-    where one statement has two audiences.
-    """
-
-    def __init__(
-        self,
-        audience: Audience,
-        window: Window,
-        *,
-        track_id: str | None = None,
-        artist_id: str | None = None,
-        name: str = "",
-        is_open: bool = False,
-    ) -> None:
-        self.audience = audience
-        self.window = window
-        self.track_id = track_id
-        self.artist_id = artist_id
-        self.name = name
-        self.is_open = is_open
-
-    @property
-    def shape(self) -> Shape | None:
-        """The shape, None where statements over these listens are not like those over others."""
-        if self.audience.user_ids is None or self.track_id is not None or self.artist_id is not None:
-            return None
-        return LiveShape(self.one_by_one, self.window.start is not None, self.window.end is not None, self.name)
-
-    @property
-    def shape_by_time(self) -> Shape | None:
-        """The same, for statements over these listens by hour or by day."""
-        return self.shape
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What stands in the places of an open statement's parameters."""
-        instants = {"start": self.window.start, "end": self.window.end}
-        values = {"users": self.audience.user_id or list(self.audience.user_ids or ())} | {
-            name: naive(instant) for name, instant in instants.items() if instant is not None
-        }
-        return {self.name + name: value for name, value in values.items()}
-
-    @property
-    def values_by_time(self) -> dict[str, Any]:
-        """The same, for statements over these listens by hour or by day: the steps of the zone's clock, too."""
-        return self.values | {self.name + name: value for name, value in _steps(self.window.tz).items()}
+class Listens(Selection):
+    """The listens of a selection, by what they count for. Parts of a statement that need the same one share it."""
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
         window = self.window.previous()
         return Listens(self.audience, window, track_id=self.track_id, artist_id=self.artist_id, name=self.name)
-
-    @property
-    def one_by_one(self) -> bool:
-        """Whether the catalogue is looked up value by value: for one user's listens, however many."""
-        return self.audience.user_id is not None
-
-    @property
-    def start(self) -> ColumnElement[datetime] | None:
-        """The instant at which the window begins; None for an open end."""
-        return None if self.window.start is None else self._value("start", TIMESTAMP())
-
-    @property
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """What a row of "History" has to fulfil to be one of these listens."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.one_by_one:
-            conditions.append(History.user_id == self._value("users", Integer()))
-        elif self.audience.user_ids is not None:
-            conditions.append(History.user_id == any_(self._value("users", ARRAY(Integer))))
-        if self.start is not None:
-            conditions.append(History.played_at >= self.start)
-        if self.window.end is not None:
-            conditions.append(History.played_at < self._value("end", TIMESTAMP()))
-        if self.track_id is not None:
-            conditions.append(History.track_id == self.track_id)
-        if self.artist_id is not None:
-            credited = select(ArtistTrack.track_id).where(ArtistTrack.artist_id == self.artist_id)
-            conditions.append(History.track_id.in_(credited))
-        return conditions
-
-    def _want_values(self) -> None:
-        if self.is_open:
-            raise NotImplementedError("this needs values that an open statement does not have")
-
-    def _value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-        name = self.name + name
-        return bindparam(name, type_=type_) if self.is_open else literal(self.values[name], type_)
-
-    @cached_property
-    def rows(self) -> FromClause:
-        """`user_id`, `played_at` and `track_id`: the listens themselves.
-
-        Where a statement needs them twice they are a CTE, which the planner takes as it is. In a subquery it would look
-        up one user's listens of a track by the index on tracks, among those of everyone.
-        """
-        rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
-        is_everything = self.audience.user_ids is None and self.track_id is None and self.artist_id is None
-        return rows.subquery() if is_everything else rows.cte(self.name + "listens")
 
     @cached_property
     def plays(self) -> CTE:
@@ -225,7 +83,6 @@ class Listens:
 
     def by_bucket(self, starts: Sequence[datetime]) -> CTE:
         """`number`, `plays` and `listen_time_ms` by bucket: those that begin at the given instants count from 1."""
-        self._want_values()
         bucket = func.width_bucket(self.rows.c.played_at, literal([naive(start) for start in starts], ARRAY(TIMESTAMP)))
         return self._by(bucket.label("number"))
 
@@ -261,13 +118,8 @@ class Listens:
         return select(day.label("day")).distinct().where(*self.conditions).cte(self.name + "days")
 
     def _local_time(self, instant: Any, steps: str) -> ColumnElement[datetime]:
-        starts = self._step_array(steps + "_starts", TIMESTAMP())
-        return local_time(instant, starts, self._step_array(steps + "_offsets", Interval()))
-
-    def _step_array(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
-        if self.is_open:
-            return bindparam(self.name + name, type_=ARRAY(type_))
-        return literal(_steps(self.window.tz)[name], ARRAY(type_))
+        starts = self.value(steps + "_starts", ARRAY(TIMESTAMP))
+        return local_time(instant, starts, self.value(steps + "_offsets", ARRAY(Interval)))
 
     @property
     def durations(self) -> FromClause:
@@ -292,18 +144,6 @@ class Listens:
             .cte(self.name + "groups")
         )
 
-    def first(self) -> Select[datetime | None]:
-        """The instant of the first listen, null where there is none: one row, one column."""
-        return select(func.min(History.played_at)).where(*self.conditions)
-
-    def last(self) -> Select[datetime | None]:
-        """The instant of the last listen, null where there is none: one row, one column."""
-        return select(func.max(History.played_at)).where(*self.conditions)
-
-    def count(self) -> Select[int]:
-        """The number of listens: one row, one column."""
-        return select(func.count()).select_from(History).where(*self.conditions)
-
     def listen_time(self) -> Select[int]:
         """The listen time in ms, 0 where there is none: one row, one column."""
         return select(total(self.by_track.times.c.listen_time_ms))
@@ -314,31 +154,3 @@ class Listens:
         `disjoint` is a relation of these listens that has each under one id alone.
         """
         return disjoint.whole(by)
-
-    def distinct_listeners(self) -> Select[int]:
-        """The number of users with a listen: one row, one column."""
-        return select(func.count(distinct(History.user_id))).where(*self.conditions)
-
-    def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        """The number of users with at least `plays` listens, one or more: one row, one column.
-
-        Each user's range of the index is read no further than to that listen.
-        """
-        enough = (
-            select(History.played_at)
-            .where(*self.conditions, History.user_id == User.id)
-            .order_by(History.played_at)
-            .offset(plays - 1)
-            .limit(1)
-        )
-        return select(func.count()).select_from(User).where(enough.exists())
-
-
-@cache
-def _steps(tz: ZoneInfo) -> dict[str, Any]:
-    """The steps of a zone's clock and calendar as arrays, by the names of their parameters."""
-    values: dict[str, Any] = {}
-    for name, steps in (("clock", clock_steps(tz)), ("day", day_steps(tz))):
-        values[name + "_starts"] = [naive(step.start) for step in steps if step.start]
-        values[name + "_offsets"] = [step.offset for step in steps]
-    return values

@@ -2,24 +2,27 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from operator import methodcaller
+from typing import Any
 
-from sqlalchemy import Integer, Select, column, func, literal, select, true
+from sqlalchemy import Integer, Select, bindparam, column, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
 from app.models.history import History
 from app.services import catalogue
-from app.services.expressions import byte_order
+from app.services.expressions import between, byte_order
 from app.services.listens import Listens
 from app.services.rankings import RankedTrack
-from app.services.statements import execute
+from app.services.statements import run
 from app.timezones import DAY, aware, first_instant, local_date, naive
 from app.today import Today
 from app.windows import Window
 
 TOP = 3
+FIRST = methodcaller("first")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class OnThisDay:
 def on_this_day(session: Session, audience: Audience, window: Window, today: Today) -> OnThisDay:
     """The same month and day of earlier years; 29 February meets leap years alone."""
     listens = Listens(audience, window)
-    first = execute(session, listens.first()).scalar()
+    first = run(session, FIRST, listens).scalar()
     if first is None:
         return OnThisDay(today.date, window.tz.key, [])
     spans = {}
@@ -51,18 +54,8 @@ def on_this_day(session: Session, audience: Audience, window: Window, today: Tod
         with suppress(ValueError):  # 29 February
             day = today.date.replace(year=year)
             spans[year] = (first_instant(day, window.tz), first_instant(day + DAY, window.tz))
-    plays = _plays(listens, spans).cte("plays")
-    ranked = select(
-        plays,
-        func.rank().over(partition_by=plays.c.year, order_by=plays.c.plays.desc()).label("rank"),
-        func.row_number()
-        .over(partition_by=plays.c.year, order_by=(plays.c.plays.desc(), byte_order(plays.c.track_id)))
-        .label("position"),
-        func.sum(plays.c.plays).over(partition_by=plays.c.year).label("all_listens"),
-    ).cte("ranked")
-    rows = execute(
-        session, select(ranked).where(ranked.c.position <= TOP).order_by(ranked.c.year.desc(), ranked.c.position)
-    ).all()
+    starts, ends = ([naive(span[side]) for span in spans.values()] for side in (0, 1))
+    rows = run(session, _query, listens, years=list(spans), starts=starts, ends=ends).all()
     tracks = catalogue.tracks(session, list({row.track_id for row in rows}))
     years: dict[int, Anniversary] = {}
     for row in rows:
@@ -80,20 +73,32 @@ def on_this_day(session: Session, audience: Audience, window: Window, today: Tod
     return OnThisDay(today.date, window.tz.key, list(years.values()))
 
 
-def _plays(listens: Listens, spans: dict[int, tuple[datetime, datetime]]) -> Select[int, str, int]:
+def _query(listens: Listens) -> Select[Any]:
+    """The top tracks of each year's span."""
+    plays = _plays(listens).cte("plays")
+    ranked = select(
+        plays,
+        func.rank().over(partition_by=plays.c.year, order_by=plays.c.plays.desc()).label("rank"),
+        func.row_number()
+        .over(partition_by=plays.c.year, order_by=(plays.c.plays.desc(), byte_order(plays.c.track_id)))
+        .label("position"),
+        func.sum(plays.c.plays).over(partition_by=plays.c.year).label("all_listens"),
+    ).cte("ranked")
+    return select(ranked).where(ranked.c.position <= TOP).order_by(ranked.c.year.desc(), ranked.c.position)
+
+
+def _plays(listens: Listens) -> Select[int, str, int]:
     """`year`, `track_id` and `plays`: the listens by track in each year's span."""
-    starts, ends = ([naive(span[side]) for span in spans.values()] for side in (0, 1))
+    types = {"years": Integer, "starts": TIMESTAMP, "ends": TIMESTAMP}
     span = (
-        func.unnest(
-            literal(list(spans), ARRAY(Integer)), literal(starts, ARRAY(TIMESTAMP)), literal(ends, ARRAY(TIMESTAMP))
-        )
+        func.unnest(*(bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()))
         .table_valued(column("year", Integer), column("start", TIMESTAMP), column("end", TIMESTAMP), name="span")
         .render_derived()
     )
     # OFFSET 0 keeps the planner from taking the subquery apart: each span is a range of the index on "History".
     plays = (
         select(History.track_id)
-        .where(*listens.conditions, History.played_at >= span.c.start, History.played_at < span.c.end)
+        .where(*listens.conditions, between(History.played_at, span.c.start, span.c.end))
         .offset(0)
         .lateral()
     )

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Result, Row, Select, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import CTE, ColumnElement, Integer, Result, Row, Select, bindparam, select, true
 
 from app.services.relations import number_of, side_by_side
-from app.services.statements import execute
 
 
 class Paged(NamedTuple):
@@ -33,21 +31,20 @@ def read(result: Result[Any]) -> Paged:
 
 
 def paged(
-    session: Session,
     relation: CTE,
     order: Callable[[CTE], Sequence[ColumnElement[Any]]],
-    limit: int,
-    offset: int = 0,
     extend: Callable[[CTE], CTE] | None = None,
     figures: Mapping[str, Select[Any]] | None = None,
-) -> Paged:
-    """`limit` rows of a relation after the first `offset`; the relation has the column `id`, `order` its total order.
+) -> Select[Any]:
+    """`limit` rows of a relation after the first `offset`, parameters both, and figures; `read` reads it.
 
+    The relation has the column `id`, and `order` gives its total order.
     `extend` gives `plays` and `listen_time_ms` by `id` for the rows on the page. `rows` may be one of the figures.
     """
+    limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
     query = beside({"rows": number_of(relation), **(figures or {})}, page, order(page))
     if extend is not None:
         more = extend(page)
         query = query.add_columns(more.c.plays, more.c.listen_time_ms).join(more, more.c.id == page.c.id, isouter=True)
-    return read(execute(session, query))
+    return query

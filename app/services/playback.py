@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.models.history import History
 from app.services import catalogue
-from app.services.expressions import between
 from app.services.listens import Listens
-from app.services.statements import execute
-from app.timezones import FIRST_SHOWN, LAST_SHOWN, aware, naive, timezone
+from app.services.statements import run
+from app.timezones import aware, timezone
 from app.windows import CUSTOM, Window
 
 
@@ -32,21 +31,17 @@ class Playback:
 
 
 def history(session: Session, audience: Audience, before: datetime | None, limit: int) -> Playback:
-    """One user's listens, newest first, in pages that hold while listens arrive: those before an instant.
-
-    Listens of a time that no clock can show (the first day of the calendar, or its last two) are left out: several
-    would be told as of one instant, and no page could begin between them.
-    """
+    """One user's listens, newest first, in pages that hold while listens arrive: those before an instant."""
     listens = Listens(audience, Window(CUSTOM, None, before, timezone("UTC")))
     # One more than asked for tells whether there is another page.
-    rows = execute(
-        session,
-        select(History.played_at, History.track_id)
-        .where(*listens.conditions, *between(History.played_at, naive(FIRST_SHOWN), naive(LAST_SHOWN)))
-        .order_by(History.played_at.desc())
-        .limit(limit + 1),
-    ).all()
+    rows = run(session, _query, listens, limit=limit + 1).all()
     page = rows[:limit]
     tracks = catalogue.tracks(session, [row.track_id for row in page])
     items = [Listen(played_at=aware(row.played_at), **vars(tracks[row.track_id])) for row in page]
     return Playback(items, items[-1].played_at if len(rows) > limit else None)
+
+
+def _query(listens: Listens) -> Select[Any]:
+    rows = listens.rows.c
+    newest = select(rows.played_at, rows.track_id).order_by(rows.played_at.desc())
+    return newest.limit(bindparam("limit", type_=Integer))

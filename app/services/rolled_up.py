@@ -1,6 +1,6 @@
 """Everyone's listens out of the rollups: rankings, and slots of time."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Any
 
@@ -14,46 +14,33 @@ from app.rollups.spans import Span, base_of
 from app.rollups.state import Rollups
 from app.services.edge_listens import EdgeListens
 from app.services.expressions import total
-from app.services.listens import Listens, Shape
+from app.services.listens import Listens
 from app.services.relations import Relation, measure_of
 from app.services.rolled_up_relations import rolled_up_relation
 from app.services.slots import SlottedListens, within
-from app.timezones import timezone
 from app.windows import Window
-
-
-@dataclass(frozen=True)
-class RolledUpShape:
-    """The shape of everyone's listens in a window that has rankings, for statements over these alone."""
-
-    listens_changed: bool
-    catalogue_changed: bool
-
-    def listens(self) -> "RolledUpListens":
-        """Listens of this shape, whose values a statement is yet to be given."""
-        rollups = Rollups(
-            windows={0: Span(None, None)},
-            listens_changed=self.listens_changed,
-            catalogue_changed=self.catalogue_changed,
-        )
-        return RolledUpListens(Window.all_time(timezone("UTC")), rollups, is_open=True)
 
 
 class RolledUpListens(SlottedListens):
     """Everyone's listens in a window."""
 
-    def __init__(self, window: Window, rollups: Rollups, *, name: str = "", is_open: bool = False) -> None:
-        super().__init__(EVERYONE, window, name=name, is_open=is_open)
+    def __init__(self, window: Window, rollups: Rollups, *, name: str = "") -> None:
+        super().__init__(EVERYONE, window, name=name)
         self.rollups = rollups
         self.has_slots = rollups.has_slots
         self._base = base_of(self.span, rollups.windows, rollups.prefixes, rollups.listened)
 
     @property
-    def shape(self) -> Shape | None:
-        # The parameters of a window have no name before theirs.
-        if not self._is_ranked or self.name:
+    def shape(self) -> Hashable | None:
+        if not self._is_ranked:
             return None
-        return RolledUpShape(self.rollups.listens_changed, self.rollups.catalogue_changed)
+        return (
+            type(self),
+            self.name,
+            self.rollups.listens_changed,
+            self.rollups.catalogue_changed,
+            self.rollups.has_firsts,
+        )
 
     @property
     def _is_ranked(self) -> bool:
@@ -64,13 +51,12 @@ class RolledUpListens(SlottedListens):
     def values(self) -> dict[str, Any]:
         if self._base is None:
             return super().values
-        span = {f"window_{name}": instant for name, instant in self._base.span._asdict().items()}
-        return super().values | {"window_id": self._base.window_id} | span
+        window = {"id": self._base.window_id or 0, **self._base.span._asdict()}
+        return super().values | {self._window + name: value for name, value in window.items()}
 
     @property
-    def conditions(self) -> list[ColumnElement[bool]]:
-        self._want_values()
-        return super().conditions
+    def _window(self) -> str:
+        return self.name + "window_"
 
     @property
     def is_counted(self) -> bool:
@@ -84,7 +70,7 @@ class RolledUpListens(SlottedListens):
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
-        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, is_open=self.is_open)
+        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, self._window)
 
     @cached_property
     def _edges(self) -> EdgeListens | None:

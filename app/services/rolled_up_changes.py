@@ -15,14 +15,14 @@ from app.services.relations import Relation, TimedRelation
 
 
 def changes_of(
-    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, *, is_open: bool
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, window: str
 ) -> list[Relation]:
     """What is to be added to what is counted of a base: what lies at its edges, and changes that wait."""
     changes: list[Relation] = []
     if edges is not None:
         changes.append(getattr(edges, f"by_{kind.name.lower()}"))
     if rollups.changed:
-        changes.append(Waiting(kind, base, name + "_waiting", catalogue=rollups.catalogue_changed, is_open=is_open))
+        changes.append(Waiting(kind, base, name + "_waiting", window, catalogue=rollups.catalogue_changed))
     return changes
 
 
@@ -32,25 +32,21 @@ def public(kind: Kind, id_: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 class Waiting(TimedRelation):
-    """What the changes that wait to be folded in make of a base."""
+    """What the changes that wait to be folded in make of a base, whose parameters' names begin with `window`."""
 
-    def __init__(self, kind: Kind, base: Base, name: str, *, catalogue: bool, is_open: bool) -> None:
+    def __init__(self, kind: Kind, base: Base, name: str, window: str, *, catalogue: bool) -> None:
         super().__init__(name)
         self._kind = kind
         self._base = base
+        self._window = window
         self._catalogue = catalogue
-        self._is_open = is_open
 
     @cached_property
     def times(self) -> CTE:
         kind, base = self._kind, self._base
-        mark = "window_" if self._is_open else f"{self.name}_"
         before = RANKED_BEFORE if base.window_id is not None else plays_before(base.span)
-        windows = ONE_WINDOW.format(name=mark)
+        windows = ONE_WINDOW.format(name=self._window)
         changes = text(ranking_changes(windows, [kind], catalogue=self._catalogue, plays_before=before))
-        if not self._is_open:
-            values = {"id": base.window_id or 0, **base.span._asdict()}
-            changes = changes.bindparams(**{mark + key: value for key, value in values.items()})
         columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
         rows = changes.columns(**columns).subquery().c
         return select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(self.name)

@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
     select,
     text,
     union_all,
@@ -44,12 +43,15 @@ from app.services.rolled_up_changes import changes_of, public
 
 
 def rolled_up_relation(
-    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, *, is_open: bool
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, window: str
 ) -> Relation:
-    """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it."""
-    changes = changes_of(kind, base, edges, rollups, name, is_open=is_open)
+    """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it.
+
+    The base's parameters have names that begin with `window`.
+    """
+    changes = changes_of(kind, base, edges, rollups, name, window)
     if base.window_id is not None:
-        return RankedRelation(kind, base.window_id, changes, name, is_open=is_open)
+        return RankedRelation(kind, bindparam(window + "id", type_=Integer), changes, name)
     columns = {"id": String, "plays": Integer, "listen_time_ms": BigInteger}
     rows = text(difference(base.span, kind)).columns(**columns).subquery().c
     stored = select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(name + "_stored")
@@ -59,10 +61,10 @@ def rolled_up_relation(
 class RankedRelation(TimedRelation):
     """A ranking of everyone's listens, and the changes to it."""
 
-    def __init__(self, kind: Kind, window_id: int, changes: Sequence[Relation], name: str, *, is_open: bool) -> None:
+    def __init__(self, kind: Kind, window_id: ColumnElement[int], changes: Sequence[Relation], name: str) -> None:
         super().__init__(name)
         self._kind = kind
-        self._window_id = bindparam("window_id", type_=Integer) if is_open else literal(window_id, Integer)
+        self._window_id = window_id
         self._added = changes
 
     @cached_property

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.audience import Audience
 from app.buckets import Unit, bucket_around, buckets, default_unit
 from app.services.listens import Listens
+from app.services.relations import side_by_side
 from app.services.sources import listens_of
 from app.services.statements import execute, run
 from app.timezones import RESOLUTION, aware
@@ -53,27 +54,31 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     listens = listens_of(session, audience, window)
     start, end = window.start, window.end
     if start is None or end is None:
-        ends = execute(session, select(listens.first().scalar_subquery(), listens.last().scalar_subquery())).one()
-        if ends[0] is None or ends[1] is None:
+        found = run(session, _ends_query, listens).one()
+        if found.first is None:
             return Activity(window, bucket or "day", [])
-        first, last = aware(ends[0]), aware(ends[1])
+        first, last = aware(found.first), aware(found.last)
         bucket = bucket or default_unit(start or first, end or last + RESOLUTION, window.tz)
         start = start or bucket_around(first, bucket, window.tz).start
         end = end or bucket_around(last, bucket, window.tz).end
     bucket = bucket or default_unit(start, end, window.tz)
     spans = buckets(start, end, bucket, window.tz)
     groups = listens.by_bucket([span.start for span in spans])
-    found = {row.number: row for row in execute(session, select(groups))}
+    by_number = {row.number: row for row in execute(session, select(groups), listens.values)}
     return Activity(
         window,
         bucket,
         [
-            ActivityBucket(span.start, span.end, found[number].plays, found[number].listen_time_ms)
-            if number in found
+            ActivityBucket(span.start, span.end, by_number[number].plays, by_number[number].listen_time_ms)
+            if number in by_number
             else ActivityBucket(span.start, span.end, 0, 0)
             for number, span in enumerate(spans, start=1)
         ],
     )
+
+
+def _ends_query(listens: Listens) -> Select[Any]:
+    return side_by_side({"first": listens.first(), "last": listens.last()})
 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, Float, Integer, cast, func, literal, select
+from sqlalchemy import BigInteger, Float, Integer, Select, bindparam, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
 from app.audience import Audience
-from app.services.expressions import shown
-from app.services.paging import paged
+from app.services.listens import Listens
+from app.services.paging import paged, read
 from app.services.sources import listens_of
+from app.services.statements import run
 from app.windows import Window
 
 
@@ -43,10 +45,24 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
     may start before the window does.
     """
     listens = listens_of(session, audience, window)
+    gap = timedelta(minutes=gap_minutes)
+    longest, whole = read(run(session, _query, listens, gap=gap, limit=limit, offset=0))
+    return Sessions(
+        window,
+        gap_minutes,
+        whole.rows,
+        whole.mean_listens,
+        whole.mean_duration_ms,
+        [ListeningSession(row.start, row.end, row.listens, row.duration_ms) for row in longest],
+    )
+
+
+def _query(listens: Listens) -> Select[Any]:
+    """The longest sessions, and figures of all."""
     tracks = listens.durations
     rows = listens.rows.c
-    end = shown(rows.played_at)
-    start = shown(end - tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL))
+    end = rows.played_at
+    start = end - tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
     plays = (
         select(
             start.label("start"),
@@ -57,7 +73,7 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
         .cte("ends")
     )
     # The first play has none before it: a comparison with null, which begins nothing.
-    begins = cast(plays.c.start > plays.c.ended + literal(timedelta(minutes=gap_minutes), INTERVAL), Integer)
+    begins = cast(plays.c.start > plays.c.ended + bindparam("gap", type_=INTERVAL), Integer)
     number = func.sum(func.coalesce(begins, 0)).over(order_by=plays.c.start)
     numbered = select(plays, number.label("id")).cte("numbered")
     duration = func.max(numbered.c.end) - func.min(numbered.c.start)
@@ -72,21 +88,11 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
         .group_by(numbered.c.id)
         .cte("sessions")
     )
-    longest, whole = paged(
-        session,
+    return paged(
         found,
         lambda rows: (rows.c.duration_ms.desc(), rows.c.start.desc()),
-        limit,
         figures={
             "mean_listens": select(cast(func.avg(found.c.listens), Float)),
             "mean_duration_ms": select(cast(func.avg(found.c.duration_ms), Float)),
         },
-    )
-    return Sessions(
-        window,
-        gap_minutes,
-        whole.rows,
-        whole.mean_listens,
-        whole.mean_duration_ms,
-        [ListeningSession(row.start, row.end, row.listens, row.duration_ms) for row in longest],
     )

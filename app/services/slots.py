@@ -25,33 +25,27 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.clock_steps import Step, clock_steps, day_steps
 from app.models.history import History, Track
 from app.rollups.changes import slot_of
-from app.rollups.spans import Span
+from app.rollups.spans import EVER, Span
 from app.services.expressions import between, element, looked_up, total
 from app.services.listens import Listens
 from app.slots import EPOCH, SLOT, number_of_slot, start_of_slot
 from app.timezones import DAY, naive
-from app.windows import Window
 
 A_DAY = DAY // SLOT
-# A Monday before anything was played: from there on slots are whole numbers, and so are the weeks.
-FIRST_DAY = date(1, 1, 1)
+# A Monday before anything was played, in all zones: from there on slots are whole numbers, and so are the weeks.
+FIRST_DAY = date(1969, 12, 29)
 
 
 class SlottedListens(Listens, ABC):
     """Listens that are counted in slots, all of them or those before an instant; the others are counted live."""
 
-    # Whether there are slots at all, and the beginning of the first one that is not counted; None where all are.
+    # Whether there are slots at all, and before which instant listens are counted.
     has_slots: bool = True
-    slots_end: datetime | None = None
+    slots_end: datetime = EVER.ends
 
     @property
     def shape_by_time(self) -> None:
         """None: which slots are whole depends on the window and the zone."""
-
-    @cached_property
-    def span(self) -> Span:
-        """The window's span."""
-        return Span.of(self.window)
 
     @abstractmethod
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
@@ -116,15 +110,11 @@ class SlottedListens(Listens, ABC):
     @cached_property
     def _by_slot(self) -> FromClause:
         """`slot`, `plays` and `listen_time_ms`, which sum up to the window's listens."""
-        self._want_values()
         starts, ends = self.span
-        counted = min((end for end in (ends, self.slots_end) if end is not None), default=None)
-        inner = Span(
-            None if starts is None else start_of_slot(-((EPOCH - starts) // SLOT)),
-            None if counted is None else start_of_slot(number_of_slot(counted)),
-        )
-        if inner.starts and inner.ends and inner.starts >= inner.ends:
-            return self._live(Span(starts, ends)).subquery()
+        counted = min(ends, self.slots_end)
+        inner = Span(start_of_slot(-((EPOCH - starts) // SLOT)), start_of_slot(number_of_slot(counted)))
+        if inner.starts >= inner.ends:
+            return self._live(self.span).subquery()
         parts = self._stored_slots(inner)
         if starts != inner.starts:
             parts.append(self._live(Span(starts, inner.starts)))
@@ -138,15 +128,15 @@ class SlottedListens(Listens, ABC):
         duration = cast(tracks.c.duration_ms, BigInteger).label("listen_time_ms")
         columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]
         listens = select(*columns).join_from(History, tracks, is_same)
-        listens = listens.where(*between(History.played_at, *span))
-        return listens.where(*Listens(self.audience, Window.all_time(self.window.tz)).conditions)
+        return listens.where(*self.at_any_time, between(History.played_at, *span))
 
 
 def within(rows: Select[Any], slot: ColumnElement[int], span: Span) -> Select[Any]:
     """The rows whose slot lies in a span of whole slots."""
-    if span.starts is not None:
+    # Every slot lies in EVER: to ask for that has the planner take the rows for few, and sort them.
+    if span.starts > EVER.starts:
         rows = rows.where(slot >= number_of_slot(span.starts))
-    return rows if span.ends is None else rows.where(slot < number_of_slot(span.ends))
+    return rows.where(slot < number_of_slot(span.ends)) if span.ends < EVER.ends else rows
 
 
 def _is_whole_slot(instant: datetime) -> bool:

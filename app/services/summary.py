@@ -26,7 +26,7 @@ from app.services.rankings import (
 )
 from app.services.relations import number_of, side_by_side
 from app.services.sources import listens_of
-from app.services.statements import execute, run
+from app.services.statements import run
 from app.services.streaks import current_of, days_of, runs
 from app.today import Today
 from app.windows import Window
@@ -110,14 +110,14 @@ def user_summary(session: Session, audience: Audience, window: Window, today: To
         active_days=len(days),
         current_streak_days=current.days if current else 0,
         longest_streak_days=max((streak.days for streak in streaks), default=0),
-        **_summary(session, listens, run(session, _summary_query, listens).one()),
+        **_summary(session, listens, run(session, _summary_query, listens, args=(False,)).one()),
     )
 
 
 def global_summary(session: Session, audience: Audience, window: Window) -> GlobalSummary:
     """A page about everyone in one call: totals, distincts, and the first row of each list."""
     listens = listens_of(session, audience, window)
-    found = execute(session, _summary_query(listens, of_everyone=True)).one()
+    found = run(session, _summary_query, listens, args=(True,), by_time=True).one()
     summary = _summary(session, listens, found)
     top = named_listeners(session, first_places(summary.pop("listener"), summary["listens"]))
     return GlobalSummary(top_listener=_first(top), **summary)
@@ -134,13 +134,13 @@ def _summary(session: Session, listens: Listens, row: Row[Any]) -> dict[str, Any
     }
 
 
-def _summary_query(listens: Listens, *, of_everyone: bool = False) -> Select[Any]:
+def _summary_query(listens: Listens, is_global: bool) -> Select[Any]:
     more: dict[str, Select[Any]] = {
         "listen_time_ms": listens.listen_time(),
         "first_listen_at": listens.first(),
         "last_listen_at": listens.last(),
     }
-    if of_everyone:
+    if is_global:
         more |= {
             "active_days": number_of(listens.days),
             "distinct_listeners": listens.distinct_listeners(),

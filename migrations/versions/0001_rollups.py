@@ -17,8 +17,8 @@ INSERT INTO insights.state DEFAULT VALUES;
 
 CREATE TABLE insights.windows (
     id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-    starts timestamp,
-    ends timestamp,
+    starts timestamp NOT NULL,
+    ends timestamp NOT NULL,
     built_at timestamptz NOT NULL DEFAULT now()
 );
 

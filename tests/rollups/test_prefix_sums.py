@@ -18,7 +18,7 @@ from app.models.rollups import Kind
 from app.rollups import folding, prefix_sums, upkeep
 from app.rollups.folding import fold
 from app.rollups.prefix_sums import count_prefixes, due_slots
-from app.rollups.spans import Base, Edge, Span, base_of
+from app.rollups.spans import EVER, Base, Edge, Span, base_of
 from app.rollups.upkeep import Upkeep
 from app.rollups.verification import differences
 from app.services.relations import CountedRelation
@@ -320,7 +320,7 @@ PREFIXES = (datetime(2025, 1, 1), datetime(2025, 2, 1), datetime(2026, 1, 1), da
         (YEAR, 1, YEAR, ()),
         (Span(datetime(2025, 1, 31), datetime(2026, 2, 3)), None, Span(PREFIXES[1], PREFIXES[3]), (1, 1)),
         (Span(datetime(2025, 2, 3), datetime(2026, 1, 30)), None, Span(PREFIXES[1], PREFIXES[3]), (-1, -1)),
-        (Span(datetime(2024, 10, 1), datetime(2026, 1, 1)), None, Span(None, PREFIXES[2]), (-1,)),
+        (Span(datetime(2024, 10, 1), datetime(2026, 1, 1)), None, Span(EVER.starts, PREFIXES[2]), (-1,)),
         # Not nearer by half.
         (Span(datetime(2025, 1, 20), datetime(2026, 1, 1)), 1, YEAR, (-1,)),
         (Span(datetime(2025, 1, 1), datetime(2026, 1, 2)), 1, YEAR, (1,)),
@@ -339,7 +339,7 @@ def test_what_a_span_is_made_of(span: Span, window_id: int | None, base: Span, e
     [
         Span(datetime(2025, 1, 10), datetime(2025, 1, 20)),
         Span(datetime(2025, 5, 1), datetime(2025, 9, 1)),
-        Span(datetime(2026, 6, 1), None),
+        Span(datetime(2026, 6, 1), EVER.ends),
     ],
 )
 def test_a_span_that_is_near_nothing_is_counted_live(span: Span) -> None:
