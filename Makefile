@@ -8,12 +8,16 @@ $(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 $(BIN)/bandit --quiet --tests B608 --exclude app/rollups,app/services/rolled_up_relations.py --recursive app
 endef
 
+# Each of the two processes has a PostgreSQL of its own. Files go in the order of their names: the longest come early.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+COVERAGE :=
+
 # What has a wheel is never built. yattag (of cosmic-ray) has none.
 WHEELS := --only-binary :all: --no-binary yattag
 # For every platform, and every Python from 3.11 on.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(WHEELS)
 
-.PHONY: help run test lint lock audit fuzz mutants bench faults postman postman-check image-check stop clean
+.PHONY: help run test test-thorough lint lock audit fuzz mutants bench faults postman postman-check image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -21,8 +25,13 @@ help:  ## list the targets
 run: .venv/installed  ## serve on port 5001, with demo data in an embedded PostgreSQL
 	@$(BIN)/python run.py
 
-test: .venv/installed  ## run the whole suite
-	$(BIN)/python -m pytest
+test: .venv/installed  ## run the suite, without what takes long: some minutes
+	$(PYTEST) -m "not thorough" $(COVERAGE)
+
+test-thorough: COVERAGE := --cov --cov-report=
+test-thorough: test  ## run the suite, then what `make test` leaves out and all examples, also on PostgreSQL 15
+	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile thorough --cov --cov-append
+	.ci/on-postgres-15 $(PYTEST) --hypothesis-profile thorough
 
 lint: .venv/installed  ## check style, types, security, the Dockerfile and the English
 	$(BIN)/ruff check .
@@ -41,8 +50,8 @@ audit: .venv/installed  ## look for insecure code, and for published advisories 
 	$(INSECURE_CODE)
 	.ci/audit
 
-fuzz: .venv/installed  ## send 10,000 generated requests
-	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-10000} $(BIN)/python -m pytest tests/test_schemathesis.py
+fuzz: .venv/installed  ## send 20,000 generated requests
+	$(BIN)/python -m pytest --hypothesis-profile deep tests/test_schemathesis.py
 
 mutants: .venv/installed  ## see which changes of the code the tests notice, of 200 (MUTANTS="--number N --seed S")
 	$(BIN)/python -m tests.mutation $(MUTANTS)
@@ -67,7 +76,7 @@ stop:  ## stop a running or left-over service and its PostgreSQL
 
 clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
-	rm -rf .venv .data .mutants postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .data .mutants .coverage postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Made last, so that an installation that was broken off is begun again.

@@ -19,6 +19,7 @@ from app.extensions import db
 from app.models.base import Base
 from benchmarks.faults.servers import Valkey
 from config import load_settings
+from tests import depth  # noqa: F401  # it registers Hypothesis's profiles
 from tests.factories import Platform
 from tests.oracle.checks import Substance
 

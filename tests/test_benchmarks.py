@@ -7,20 +7,22 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
-from benchmarks import report
 from benchmarks.questions import questions
+from benchmarks.service import ROOT
 from benchmarks.targets import rows
 
 END = datetime(2026, 11, 23, 8)
 
 
+@pytest.mark.thorough
 def test_a_quick_run_measures_everything_and_writes_its_report(server_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--sizes", "10000,20000", "--output", str(tmp_path)]
 
     done = subprocess.run(
-        command, cwd=report.ROOT, env=os.environ | {"BENCH_DATABASE_URL": server_url}, capture_output=True, text=True
+        command, cwd=ROOT, env=os.environ | {"BENCH_DATABASE_URL": server_url}, capture_output=True, text=True
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -86,6 +86,7 @@ def rollups(engine: Engine, command: str) -> None:
     subprocess.run(command_line, cwd=ROOT, env=environ, check=True, capture_output=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("with_rollups", [False, True], ids=["live", "rollups"])
 def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: Valkey, with_rollups: bool) -> None:
     if with_rollups:

@@ -183,6 +183,7 @@ def test_bodies_of_up_to_64_kb_are_taken(start: Callable[..., Server], body: byt
     assert (b"application/problem+json" in answer) is (status != 200)
 
 
+@pytest.mark.thorough
 def test_a_connection_is_kept_for_longer_than_a_balancer_keeps_it(start: Callable[..., Server]) -> None:
     server = wait_until_up(start())
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
@@ -196,6 +197,7 @@ def test_a_connection_is_kept_for_longer_than_a_balancer_keeps_it(start: Callabl
     connection.close()
 
 
+@pytest.mark.thorough
 def test_a_request_in_flight_is_answered_before_the_server_stops(start: Callable[..., Server]) -> None:
     with listen() as silent:  # takes connections and says nothing, so /ready waits for its connect timeout
         port = silent.getsockname()[1]

@@ -18,6 +18,7 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", QUICK)
 def test_it_is_survived(stage: Stage, name: str) -> None:
     (fault,) = (fault for fault in FAULTS if fault.name == name)

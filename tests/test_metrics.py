@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from app.metrics import METHODS, OTHER_METHOD, UNKNOWN_ROUTE
 from benchmarks.faults.servers import Valkey, free_port, wait_until
-from tests.servers import Gunicorn, Scrape, Start, database, starting, three_listens, url_of
+from tests.servers import Answer, Gunicorn, Scrape, Start, database, starting, three_listens, url_of
 
 REQUESTS = "http_request_duration_seconds_count"
 ANSWERS = "insights_cache_answers_total"
@@ -106,7 +106,7 @@ def test_hits_are_counted(client: FlaskClient) -> None:
 def test_workers_are_added_up(start: Start, valkey: Valkey) -> None:
     server = start(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=valkey.url, CACHE_KEY_PREFIX="sum:")
     paths = [f"/insights/total/listens/{user}" for user in range(1, 11)] * 20
-    answers = []
+    answers: list[Answer] = []
     taking_part = {f"histogram_{worker}.db" for worker in server.workers()}
     # On a busy machine one worker may answer many before the other has its turn.
     while not answers or not taking_part <= {path.name for path in directory_of(server).glob("histogram_*.db")}:
@@ -166,10 +166,9 @@ def test_the_numbers_survive_a_reload_and_their_directory_goes_with_the_server(s
 
 def test_answers_are_counted_by_their_state(start: Start) -> None:
     server = start(WEB_CONCURRENCY="1", CACHE_DEFAULT_TIMEOUT="1")
-    states = []
-    for _ in range(3):
-        states += [server.ask("/insights/total/listens/1").headers["X-Cache"] for _ in range(3)]
-        sleep(1.1)
+    states = [server.ask("/insights/total/listens/1").headers["X-Cache"] for _ in range(3)]
+    sleep(1.1)
+    states += [server.ask("/insights/total/listens/1").headers["X-Cache"] for _ in range(3)]
     found = server.scrape()
     assert set(states) == {"MISS", "HIT"}
     for state in set(states):

@@ -57,6 +57,7 @@ def test_the_tests_run_on_the_versions_that_the_image_gets() -> None:
     assert {package: development.get(package) for package in runtime} == runtime
 
 
+@pytest.mark.thorough
 def test_locking_again_changes_no_version(tmp_path: Path) -> None:
     """Versions alone: a release may get more wheels later, and so more hashes."""
     for name in FILES:

@@ -24,6 +24,7 @@ from app.rollups.transactions import snapshot
 from app.rollups.verification import differences
 from config import load_settings
 from tests.conftest import NOW, SECRET
+from tests.depth import scaled
 from tests.factories import Platform
 from tests.servers import database, url_of
 from tests.test_examples import PATH_VALUES, fill
@@ -148,13 +149,14 @@ def operations(client: FlaskClient) -> list[Operation]:
     ]
 
 
+@pytest.mark.hypothesis
 def test_no_text_of_a_request_gets_into_a_statement(client: FlaskClient, sent: list[Statement]) -> None:
     bound = 0
     for operation in operations(client):
         # `unknown` is the name of a parameter.
         for place in [*operation.in_path, *operation.in_query, "unknown", *HEADERS]:
 
-            @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=scaled(8), suppress_health_check=list(HealthCheck))
             @given(text=raw)
             def stays_out(text: bytes) -> None:
                 nonlocal bound

@@ -29,6 +29,7 @@ from app.timezones import (
     timezone_names,
     to_instant,
 )
+from tests.depth import scaled
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 ZONES = sorted(timezone_names())
@@ -77,7 +78,7 @@ def shown(instant: datetime, tz: ZoneInfo) -> datetime:
     return instant.astimezone(tz).replace(tzinfo=None, fold=0)
 
 
-def first_that(condition, start: datetime, end: datetime) -> datetime:
+def first_that(condition: Callable[[datetime], bool], start: datetime, end: datetime) -> datetime:
     """The first second in [start, end) where the condition holds, found minute by minute, then second by second."""
     while not condition(start):
         start += MINUTE
@@ -113,7 +114,7 @@ def scanned_instants(change: datetime, tz: ZoneInfo) -> Callable[[datetime], dat
 # Names
 
 
-def test_every_name_of_iana_is_a_zone_of_the_pinned_package():
+def test_every_name_of_iana_is_a_zone_of_the_pinned_package() -> None:
     root = Path(str(files("tzdata") / "zoneinfo"))
     zone_files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and _is_zone(path)}
     assert timezone_names() == zone_files
@@ -124,7 +125,7 @@ def _is_zone(path: Path) -> bool:
     return path.read_bytes().startswith(b"TZif")
 
 
-def test_zones_are_those_of_the_pinned_package_not_of_the_machine():
+def test_zones_are_those_of_the_pinned_package_not_of_the_machine() -> None:
     # The release 2026 of tzdata keeps Vancouver on summer time; many machines have an older one.
     instant = datetime(2026, 12, 1, tzinfo=UTC)
     with files("tzdata").joinpath("zoneinfo", "America", "Vancouver").open("rb") as file:
@@ -146,13 +147,13 @@ def test_zones_are_those_of_the_pinned_package_not_of_the_machine():
         ("GB-Eire", "Europe/London"),
     ],
 )
-def test_legacy_names_are_zones(legacy, today):
+def test_legacy_names_are_zones(legacy: str, today: str) -> None:
     for month in (1, 7):
         instant = datetime(2026, month, 1, tzinfo=UTC)
         assert shown(instant, timezone(legacy)) == shown(instant, timezone(today))
 
 
-def test_signs_of_etc_names_are_those_of_posix():
+def test_signs_of_etc_names_are_those_of_posix() -> None:
     assert shown(datetime(2026, 1, 1, tzinfo=UTC), timezone("Etc/GMT+5")).hour == 19
 
 
@@ -193,7 +194,7 @@ def test_signs_of_etc_names_are_those_of_posix():
         pytest.param("a/" * 3000, id="deep"),
     ],
 )
-def test_other_names_are_refused(name):
+def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(WindowError, match="tz must be an IANA time zone name such as Europe/Paris") as caught:
         timezone(name)
     assert caught.value.parameter == "tz"
@@ -203,23 +204,22 @@ def test_other_names_are_refused(name):
     assert caught.value.detail.isprintable()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20))
-def test_no_text_gives_another_error(name):
+def test_no_text_gives_another_error(name: str) -> None:
     try:
         assert timezone(name).key == name
     except WindowError:
         assert name not in timezone_names()
 
 
-def test_a_zone_is_one_object_also_when_copied_or_pickled():
+def test_a_zone_is_one_object_also_when_copied_or_pickled() -> None:
     zone = timezone("Europe/Paris")
     assert timezone("Europe/Paris") is zone
     assert copy.deepcopy(zone) is zone
     assert pickle.loads(pickle.dumps(zone)) is zone
 
 
-def test_errors_can_be_pickled():
+def test_errors_can_be_pickled() -> None:
     error = pickle.loads(pickle.dumps(WindowError("tz", "what")))
     assert (error.parameter, error.detail) == ("tz", "what")
 
@@ -255,29 +255,29 @@ def test_errors_can_be_pickled():
         ("US/Eastern", "2024-02-29", "2024-02-29T05:00:00Z"),
     ],
 )
-def test_a_day_begins_at_its_first_instant(zone, day, expected):
-    tz, day = timezone(zone), date.fromisoformat(day)
-    assert format_instant(first_instant(day, tz)) == expected
-    assert scanned_first_instant(day, tz) == datetime.fromisoformat(expected)
+def test_a_day_begins_at_its_first_instant(zone: str, day: str, expected: str) -> None:
+    tz = timezone(zone)
+    assert format_instant(first_instant(date.fromisoformat(day), tz)) == expected
+    assert scanned_first_instant(date.fromisoformat(day), tz) == datetime.fromisoformat(expected)
 
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES.values(), ids=CHANGES)
-def test_days_around_a_change_begin_where_a_scan_of_the_clock_says(zone, change):
+def test_days_around_a_change_begin_where_a_scan_of_the_clock_says(zone: str, change: datetime) -> None:
     tz = timezone(zone)
     for days in range(-2, 4):
         day = change.date() + days * DAY
         assert first_instant(day, tz) == scanned_first_instant(day, tz)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=scaled(150))
 @given(zones, st.dates(date(1970, 1, 1), date(2101, 1, 1)))
-def test_days_begin_where_a_scan_of_the_clock_says(tz, day):
+def test_days_begin_where_a_scan_of_the_clock_says(tz: ZoneInfo, day: date) -> None:
     assert first_instant(day, tz) == scanned_first_instant(day, tz)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=scaled(500))
 @given(moments())
-def test_every_instant_lies_in_its_day(moment):
+def test_every_instant_lies_in_its_day(moment: tuple[ZoneInfo, datetime]) -> None:
     tz, instant = moment
     day = local_date(instant, tz)
     assert first_instant(day, tz) <= instant < first_instant(day + DAY, tz)
@@ -285,20 +285,20 @@ def test_every_instant_lies_in_its_day(moment):
 
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES.values(), ids=CHANGES)
-def test_days_around_a_change_never_go_back(zone, change):
+def test_days_around_a_change_never_go_back(zone: str, change: datetime) -> None:
     tz = timezone(zone)
     days = [local_date(change + n * MINUTE, tz) for n in range(-3000, 3000)]
     assert days == sorted(days)
 
 
-def test_a_day_that_has_begun_goes_on_when_the_clock_is_put_back_over_midnight():
+def test_a_day_that_has_begun_goes_on_when_the_clock_is_put_back_over_midnight() -> None:
     tz = timezone("America/St_Johns")
     instant = datetime(2010, 11, 7, 3, tzinfo=UTC)
     assert shown(instant, tz).isoformat() == "2010-11-06T23:30:00"
     assert local_date(instant, tz) == date(2010, 11, 7)
 
 
-def test_the_day_that_a_zone_left_out_has_no_instant():
+def test_the_day_that_a_zone_left_out_has_no_instant() -> None:
     tz = timezone("Pacific/Apia")
     change = first_instant(date(2011, 12, 30), tz)
     assert local_date(change, tz) == date(2011, 12, 31)
@@ -320,7 +320,7 @@ def test_the_day_that_a_zone_left_out_has_no_instant():
         ("Pacific/Apia", date(2011, 12, 30), 0),
     ],
 )
-def test_the_length_of_a_day(zone, day, hours):
+def test_the_length_of_a_day(zone: str, day: date, hours: float) -> None:
     tz = timezone(zone)
     assert first_instant(day + DAY, tz) - first_instant(day, tz) == hours * HOUR
 
@@ -329,7 +329,7 @@ def test_the_length_of_a_day(zone, day, hours):
 
 
 @pytest.mark.parametrize(("zone", "change"), [c for c in CHANGES.values() if c[0] != "Africa/Monrovia"])
-def test_a_local_time_is_the_earlier_of_two_and_moves_forward_by_a_gap(zone, change):
+def test_a_local_time_is_the_earlier_of_two_and_moves_forward_by_a_gap(zone: str, change: datetime) -> None:
     tz = timezone(zone)
     instant_of = scanned_instants(change, tz)
     for side in (change, change - MINUTE):
@@ -339,9 +339,9 @@ def test_a_local_time_is_the_earlier_of_two_and_moves_forward_by_a_gap(zone, cha
             assert to_instant(local.replace(tzinfo=tz, fold=1)) == instant_of(local)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=scaled(300))
 @given(moments())
-def test_local_times_go_there_and_back(moment):
+def test_local_times_go_there_and_back(moment: tuple[ZoneInfo, datetime]) -> None:
     tz, instant = moment
     local = instant.astimezone(tz)
     assert local.tzinfo is tz
@@ -350,7 +350,7 @@ def test_local_times_go_there_and_back(moment):
 
 
 @pytest.mark.parametrize(("zone", "change"), CHANGES.values(), ids=CHANGES)
-def test_a_change_is_found_to_the_microsecond(zone, change):
+def test_a_change_is_found_to_the_microsecond(zone: str, change: datetime) -> None:
     tz = timezone(zone)
     assert clock_change(change - HOUR, change + HOUR, tz) == change
     assert clock_change(change - RESOLUTION, change, tz) == change
@@ -378,13 +378,12 @@ def test_a_change_is_found_to_the_microsecond(zone, change):
         ("year", "2024-02-29", "2024-01-01", "2025-01-01"),
     ],
 )
-def test_periods_of_the_calendar(unit, day, first, after):
+def test_periods_of_the_calendar(unit: str, day: str, first: str, after: str) -> None:
     assert period(unit, date.fromisoformat(day)) == (date.fromisoformat(first), date.fromisoformat(after))
 
 
-@settings(deadline=None)
 @given(st.dates(max_value=date(9998, 12, 31)))
-def test_a_period_holds_its_day_and_is_the_same_for_all_its_days(day):
+def test_a_period_holds_its_day_and_is_the_same_for_all_its_days(day: date) -> None:
     for unit in ("day", "week", "month", "quarter", "half_year", "year"):
         first, after = period(unit, day)
         assert first <= day < after
@@ -399,7 +398,7 @@ def test_a_period_holds_its_day_and_is_the_same_for_all_its_days(day):
 @pytest.mark.parametrize(
     ("microsecond", "fraction"), [(0, ""), (830_000, ".83"), (1, ".000001"), (500_000, ".5"), (123_456, ".123456")]
 )
-def test_an_instant_has_the_fraction_digits_that_it_has(microsecond, fraction):
+def test_an_instant_has_the_fraction_digits_that_it_has(microsecond: int, fraction: str) -> None:
     naive = datetime(2026, 1, 1, 10, 20, 0, microsecond)
     expected = f"2026-01-01T10:20:00{fraction}Z"
     assert format_instant(naive) == expected
@@ -407,7 +406,6 @@ def test_an_instant_has_the_fraction_digits_that_it_has(microsecond, fraction):
     assert format_instant(naive.replace(tzinfo=UTC).astimezone(timezone("Asia/Kolkata"))) == expected
 
 
-@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_an_instant_can_be_read_back(instant):
+def test_an_instant_can_be_read_back(instant: datetime) -> None:
     assert datetime.fromisoformat(format_instant(instant)) == instant

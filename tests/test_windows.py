@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.timezones import DAY, RESOLUTION, WindowError, first_instant, format_instant, local_date, timezone
 from app.windows import BOUND_PATTERN, MAX_BOUND, MIN_BOUND, RANGE_PATTERN, Window, parse_bound
+from tests.depth import scaled
 from tests.test_timezones import moments, zones
 
 PERIODS = ["week", "month", "quarter", "half_year", "year"]
@@ -21,7 +23,8 @@ relative_ranges = st.sampled_from(NAMES) | st.integers(1, 3660).map("{}d".format
 
 
 def span(window: Window) -> tuple[str | None, str | None]:
-    return tuple(None if end is None else format_instant(end) for end in (window.start, window.end))
+    start, end = (None if end is None else format_instant(end) for end in (window.start, window.end))
+    return start, end
 
 
 def label(unit: str, day: date) -> tuple[int, ...]:
@@ -59,7 +62,7 @@ def label(unit: str, day: date) -> tuple[int, ...]:
         ("3660d", "2016-11-07T23:00:00Z", "2026-11-15T23:00:00Z"),
     ],
 )
-def test_a_named_range(name, start, end):
+def test_a_named_range(name: str, start: str | None, end: str | None) -> None:
     window = Window.named(name, PARIS, NOW)
     assert span(window) == (start, end)
     assert window.range == name
@@ -84,14 +87,14 @@ def test_a_named_range(name, start, end):
         ("last_year", "2024-02-29", "2023-01-01", "2024-01-01"),
     ],
 )
-def test_a_named_range_at_the_edges_of_the_calendar(name, now, start, end):
+def test_a_named_range_at_the_edges_of_the_calendar(name: str, now: str, start: str, end: str) -> None:
     window = Window.named(name, UTC_ZONE, datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert span(window) == (f"{start}T00:00:00Z", f"{end}T00:00:00Z")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=scaled(300))
 @given(moments(), relative_ranges)
-def test_a_named_range_against_the_days_of_the_calendar(moment, name):
+def test_a_named_range_against_the_days_of_the_calendar(moment: tuple[ZoneInfo, datetime], name: str) -> None:
     tz, now = moment
     window = Window.named(name, tz, now)
     today = local_date(now, tz)
@@ -110,9 +113,9 @@ def test_a_named_range_against_the_days_of_the_calendar(moment, name):
     assert window.end == first_instant(days[-1] + DAY, tz)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=scaled(500))
 @given(moments(), relative_ranges)
-def test_a_named_range_holds_now_or_ends_before_it(moment, name):
+def test_a_named_range_holds_now_or_ends_before_it(moment: tuple[ZoneInfo, datetime], name: str) -> None:
     tz, now = moment
     window = Window.named(name, tz, now)
     assert window.start < window.end
@@ -125,9 +128,9 @@ def test_a_named_range_holds_now_or_ends_before_it(moment, name):
             assert window.end == window.until
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=scaled(300))
 @given(moments(), relative_ranges)
-def test_a_named_range_means_the_same_until_midnight(moment, name):
+def test_a_named_range_means_the_same_until_midnight(moment: tuple[ZoneInfo, datetime], name: str) -> None:
     tz, now = moment
     window = Window.named(name, tz, now)
     assert now < window.until == first_instant(local_date(now, tz) + DAY, tz)
@@ -176,7 +179,7 @@ def test_a_named_range_means_the_same_until_midnight(moment, name):
         "\0",
     ],
 )
-def test_another_range_is_refused(name):
+def test_another_range_is_refused(name: str) -> None:
     with pytest.raises(WindowError) as caught:
         Window.named(name, PARIS, NOW)
     assert caught.value.parameter == "range"
@@ -187,7 +190,7 @@ def test_another_range_is_refused(name):
     assert caught.value.detail.isprintable()
 
 
-def test_the_pattern_of_ranges_takes_each_number_of_days_once():
+def test_the_pattern_of_ranges_takes_each_number_of_days_once() -> None:
     taken = [n for n in range(12_000) if re.search(RANGE_PATTERN, f"{n}d")]
     assert taken == list(range(1, 3661))
 
@@ -208,16 +211,16 @@ def test_the_pattern_of_ranges_takes_each_number_of_days_once():
         ("30d", "2026-09-16T22:00:00Z", "2026-10-16T22:00:00Z"),
     ],
 )
-def test_the_window_before_a_named_range(name, start, end):
+def test_the_window_before_a_named_range(name: str, start: str, end: str) -> None:
     window = Window.named(name, PARIS, NOW)
     assert span(window.previous()) == (start, end)
     assert window.previous().range == name
     assert window.previous().until == window.until
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=scaled(300))
 @given(moments(), relative_ranges)
-def test_windows_before_each_other_are_adjacent(moment, name):
+def test_windows_before_each_other_are_adjacent(moment: tuple[ZoneInfo, datetime], name: str) -> None:
     tz, now = moment
     window = Window.named(name, tz, now)
     for _ in range(3):
@@ -226,9 +229,11 @@ def test_windows_before_each_other_are_adjacent(moment, name):
         window = before
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=scaled(200))
 @given(moments(), st.sampled_from(["today", *(f"this_{unit}" for unit in PERIODS)]))
-def test_the_window_before_this_is_the_last_and_the_one_that_was_this_then(moment, name):
+def test_the_window_before_this_is_the_last_and_the_one_that_was_this_then(
+    moment: tuple[ZoneInfo, datetime], name: str
+) -> None:
     tz, now = moment
     before = Window.named(name, tz, now).previous()
     last = "yesterday" if name == "today" else name.replace("this", "last")
@@ -236,23 +241,23 @@ def test_the_window_before_this_is_the_last_and_the_one_that_was_this_then(momen
     assert span(before) == span(Window.named(name, tz, before.end - RESOLUTION))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=scaled(200))
 @given(zones, st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)), st.integers(1, 3660))
-def test_the_days_before_are_as_many(tz, now, count):
+def test_the_days_before_are_as_many(tz: ZoneInfo, now: datetime, count: int) -> None:
     window = Window.named(f"{count}d", tz, now.replace(tzinfo=UTC))
     before = window.previous()
     left_out = 1 if tz.key.startswith(("Pacific/", "Kwajalein")) else 0
     assert 0 <= (local_date(window.start, tz) - local_date(before.start, tz)).days - count <= left_out
 
 
-def test_the_window_before_bounds_is_of_equal_elapsed_time():
+def test_the_window_before_bounds_is_of_equal_elapsed_time() -> None:
     window = Window.between("2026-03-29", "2026-03-30", PARIS)  # 23 hours
     assert span(window.previous()) == ("2026-03-28T00:00:00Z", "2026-03-28T23:00:00Z")
     assert window.previous().range == "custom"
     assert window.previous().until is None
 
 
-def test_the_window_before_the_widest_bounds_is_no_overflow():
+def test_the_window_before_the_widest_bounds_is_no_overflow() -> None:
     window = Window.between("1970-01-01", "2101-01-01", UTC_ZONE)
     assert window.previous().start == MIN_BOUND - (MAX_BOUND - MIN_BOUND)
 
@@ -265,7 +270,7 @@ def test_the_window_before_the_widest_bounds_is_no_overflow():
         Window.between(None, "2026-01-01", PARIS),
     ],
 )
-def test_nothing_is_before_an_open_end(window):
+def test_nothing_is_before_an_open_end(window: Window) -> None:
     with pytest.raises(WindowError, match="compare must") as caught:
         window.previous()
     assert caught.value.parameter == "compare"
@@ -274,13 +279,13 @@ def test_nothing_is_before_an_open_end(window):
 # Bounds
 
 
-def test_a_window_between_bounds():
+def test_a_window_between_bounds() -> None:
     window = Window.between("2026-01-01", "2026-02-01T12:30", PARIS)
     assert span(window) == ("2025-12-31T23:00:00Z", "2026-02-01T11:30:00Z")
     assert (window.range, window.tz, window.until) == ("custom", PARIS, None)
 
 
-def test_a_bound_may_be_left_open():
+def test_a_bound_may_be_left_open() -> None:
     assert span(Window.between("2026-01-01", None, UTC_ZONE)) == ("2026-01-01T00:00:00Z", None)
     assert span(Window.between(None, "2026-01-01", UTC_ZONE)) == (None, "2026-01-01T00:00:00Z")
     assert Window.between(None, None, PARIS) == Window.all_time(PARIS) == Window.named("all_time", PARIS, NOW)
@@ -320,7 +325,7 @@ def test_a_bound_may_be_left_open():
         ("2101-01-01", "Asia/Tokyo", "2100-12-31T15:00:00Z"),
     ],
 )
-def test_a_bound(text, zone, expected):
+def test_a_bound(text: str, zone: str, expected: str) -> None:
     assert format_instant(parse_bound("from", text, timezone(zone))) == expected
 
 
@@ -341,7 +346,7 @@ def test_a_bound(text, zone, expected):
         ("9999-12-31T23:59", "America/New_York"),
     ],
 )
-def test_a_bound_out_of_bounds_is_refused(text, zone):
+def test_a_bound_out_of_bounds_is_refused(text: str, zone: str) -> None:
     with pytest.raises(WindowError) as caught:
         parse_bound("to", text, timezone(zone))
     assert caught.value.parameter == "to"
@@ -415,7 +420,7 @@ def test_a_bound_out_of_bounds_is_refused(text, zone):
         pytest.param("2026-01-01T10:00:00." + "1" * 6000, id="many decimals"),
     ],
 )
-def test_another_bound_is_refused(text):
+def test_another_bound_is_refused(text: str) -> None:
     with pytest.raises(WindowError) as caught:
         parse_bound("from", text, PARIS)
     assert caught.value.parameter == "from"
@@ -425,30 +430,27 @@ def test_another_bound_is_refused(text):
     assert caught.value.detail.isprintable()
 
 
-def test_an_offset_whose_plus_became_a_blank_is_explained():
+def test_an_offset_whose_plus_became_a_blank_is_explained() -> None:
     with pytest.raises(WindowError, match=re.escape("(in a URL, + is written %2B)")):
         parse_bound("from", "2026-01-01T00:00:00 02:00", PARIS)
 
 
-@settings(deadline=None)
 @given(zones, st.text(max_size=40) | st.from_regex(BOUND_PATTERN))
-def test_no_text_gives_another_error(tz, text):
+def test_no_text_gives_another_error(tz: ZoneInfo, text: str) -> None:
     with suppress(WindowError):
         assert MIN_BOUND <= parse_bound("from", text, tz) <= MAX_BOUND
 
 
-@settings(deadline=None)
 @given(moments())
-def test_an_instant_as_the_api_writes_it_is_a_bound(moment):
+def test_an_instant_as_the_api_writes_it_is_a_bound(moment: tuple[ZoneInfo, datetime]) -> None:
     tz, instant = moment
     if instant >= MIN_BOUND:
         assert parse_bound("from", format_instant(instant), tz) == instant
         assert parse_bound("from", instant.astimezone(PARIS).isoformat(), tz) == instant
 
 
-@settings(deadline=None)
 @given(moments())
-def test_a_day_as_the_api_writes_it_is_a_bound(moment):
+def test_a_day_as_the_api_writes_it_is_a_bound(moment: tuple[ZoneInfo, datetime]) -> None:
     tz, instant = moment
     day = local_date(instant, tz)
     if date(1970, 1, 2) < day < date(2100, 12, 31):
@@ -466,7 +468,7 @@ def test_a_day_as_the_api_writes_it_is_a_bound(moment):
         ("2011-12-30", "2011-12-31", "Pacific/Apia"),  # the day left out
     ],
 )
-def test_from_has_to_be_before_to(start, end, zone):
+def test_from_has_to_be_before_to(start: str, end: str, zone: str) -> None:
     with pytest.raises(WindowError, match="from must be before to") as caught:
         Window.between(start, end, timezone(zone))
     assert caught.value.parameter == "from"
@@ -474,12 +476,12 @@ def test_from_has_to_be_before_to(start, end, zone):
     assert end in caught.value.detail
 
 
-def test_one_microsecond_is_a_window():
+def test_one_microsecond_is_a_window() -> None:
     window = Window.between("2026-01-01", "2026-01-01T00:00:00.000001", UTC_ZONE)
     assert window.end - window.start == timedelta(microseconds=1)
 
 
-def test_the_bad_bound_is_named():
+def test_the_bad_bound_is_named() -> None:
     for start, end, parameter in (("x", "2026-01-01", "from"), ("2026-01-01", "x", "to"), (None, "", "to")):
         with pytest.raises(WindowError) as caught:
             Window.between(start, end, PARIS)

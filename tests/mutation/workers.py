@@ -102,6 +102,7 @@ class Worker(NamedTuple):
     def _pytest(self, *arguments: str, limit: float | None = None) -> tuple[int | None, str]:
         """The exit code of pytest, None after `limit` seconds, and its output."""
         command = [sys.executable, "-m", "pytest", "-p", "tests.mutation.plugin", "-p", "no:cacheprovider", "--tb=no"]
+        command += ["--hypothesis-profile", "thorough"]
         environ = os.environ | {"TEST_DATABASE_URL": self.url}
         with TemporaryFile("w+") as output:
             process = subprocess.Popen([*command, *arguments], cwd=self.tree, env=environ, stdout=output, stderr=output)

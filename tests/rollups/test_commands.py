@@ -65,7 +65,7 @@ def failing(engine: Engine) -> list[str]:
     """The insights that fail, of all that there are, at both ends of the earth."""
     settings = {"SQLALCHEMY_DATABASE_URI": url_of(engine), "CACHE_TYPE": "NullCache", "ALLOW_ANONYMOUS": "true"}
     app = create_app(load_settings(settings))
-    ids = {"user_id": 2, "other_user_id": 1, "track_id": "track1", "artist_id": "artist1", "year": 2026}
+    ids: dict[str, Any] = {"user_id": 2, "other_user_id": 1, "track_id": "track1", "artist_id": "artist1", "year": 2026}
     with app.test_request_context():
         rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/insights/")]
         paths = [app.url_for(rule.endpoint, **{name: ids[name] for name in rule.arguments}) for rule in rules]
@@ -160,6 +160,7 @@ def test_no_listen_is_missed_or_counted_twice_while_four_writers_write(rollups: 
     rollups("verify")
 
 
+@pytest.mark.thorough
 def test_a_long_transaction_of_a_writer_delays_the_triggers_and_breaks_nothing(platform_engine: Engine) -> None:
     long = connect(platform_engine.url)
     waits: list[float] = []

@@ -5,8 +5,9 @@ import signal
 import threading
 from contextlib import suppress
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg2
+import pytest
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +32,7 @@ def kill(server: EmbeddedPostgres) -> None:
     psutil.wait_procs(processes, timeout=20)
 
 
+@pytest.mark.thorough
 def test_a_killed_server_comes_back_with_rollups_that_are_right() -> None:
     with EmbeddedPostgres.temporary() as server:
         engine = create_engine(server.uri("postgres"), poolclass=NullPool)

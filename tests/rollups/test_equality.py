@@ -4,7 +4,6 @@ Hypothesis plays three writers with interleaved transactions, the process that f
 live answers are those of a role that may not enter the schema `insights`, in the same snapshot.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
@@ -37,13 +36,11 @@ from app.services.totals import total_listens
 from app.timezones import timezone
 from app.windows import Window
 from tests.conftest import NOW
+from tests.depth import scaled
 from tests.histories import ANCHORS, DURATIONS
 from tests.rollups.conftest import install, operator, quiet
 from tests.rollups.questions import BITS, Asker, Choose, Question, naive, questions, snapshot
 from tests.rollups.writers import Writer
-
-# How long the machine runs: ROLLUP_EXAMPLES=20 makes it twenty times as long, and random.
-FACTOR = int(os.environ.get("ROLLUP_EXAMPLES", "1"))
 
 USERS = (1, 2, 3, 10, 2_147_483_647)
 TRACKS = ("a", "B", "A", "_", "é", "zzzzzzzzzzzzzzzzzzzzzzzz")
@@ -360,6 +357,7 @@ def platform_engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[
         yield engine
 
 
+@pytest.mark.hypothesis
 @pytest.mark.usefixtures("everyone_is_heavy", "a_year_of_months")
 @pytest.mark.parametrize("ranges", [NAMES, ("all_time", "today")], ids=["rankings", "prefix_sums"])
 def test_the_rollups_are_the_live_tables_whatever_is_written(
@@ -371,11 +369,8 @@ def test_the_rollups_are_the_live_tables_whatever_is_written(
     run_state_machine_as_test(
         Equality,
         settings=settings(
-            max_examples=10 * FACTOR,
+            max_examples=scaled(10),
             stateful_step_count=30,
-            deadline=None,
-            derandomize=FACTOR == 1,
-            database=None,
             phases=(Phase.explicit, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),

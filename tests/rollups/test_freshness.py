@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,13 @@ class Fleet:
         """Whether all processes have it."""
         return all(server.ask(path).headers["X-Cache"] == "HIT" for server in self.servers for _ in range(TIMES))
 
+    def all_say(self, answers: set[bytes], path: str) -> bool:
+        """Whether the processes give these answers and no other."""
+        return self.answers(path) == answers
+
     def wait_for(self, number: int, path: str) -> None:
         """Wait until all say a number."""
-        wait_until(lambda: self.answers(path) == {b"%d" % number}, what=f"{number} in {path}")
+        wait_until(lambda: self.all_say({b"%d" % number}, path), what=f"{number} in {path}")
 
 
 @pytest.fixture
@@ -106,6 +111,7 @@ def service(platform_engine: Engine, start: Start, redis_settings: dict[str, str
     return Fleet(platform_engine, start, 1, **redis_settings)
 
 
+@pytest.mark.thorough
 def test_a_commit_shows_in_all_processes_and_ends_no_other_users_answers(fleet: Fleet, listen: Listen) -> None:
     listen()
     fleet.wait_for(4, MINE)
@@ -114,6 +120,7 @@ def test_a_commit_shows_in_all_processes_and_ends_no_other_users_answers(fleet: 
     assert fleet.is_cached(OTHERS)
 
 
+@pytest.mark.thorough
 def test_a_commit_beside_one_that_announces_itself_shows(fleet: Fleet, platform_engine: Engine, listen: Listen) -> None:
     with platform_engine.connect() as announcer:
         announcer.execute(text("INSERT INTO \"History\" VALUES (2, '2026-11-22 13:00', 'track')"))
@@ -160,10 +167,10 @@ CHANGES = {
 def test_a_change_of_anything_else_shows(service: Fleet, start: Start, platform_engine: Engine) -> None:
     truth = start(CACHE_TYPE="NullCache")
     for change, path in CHANGES.items():
-        wait_until(lambda path=path: service.is_cached(path))
+        wait_until(partial(service.is_cached, path))
         before = service.answers(path)
         with platform_engine.begin() as connection:
             connection.execute(text(change))
         after = {truth.ask(path).body.strip()}
         assert after != before
-        wait_until(lambda path=path, after=after: service.answers(path) == after, what=f"{change} in {path}")
+        wait_until(partial(service.all_say, after, path), what=f"{change} in {path}")

@@ -225,6 +225,7 @@ def test_eight_writers_on_the_same_tracks_do_not_wait_for_each_other(installed: 
     assert errors == []
 
 
+@pytest.mark.thorough
 def test_eight_writers_and_folds_end_in_no_deadlock(installed: Engine) -> None:
     with writing(installed, writers=8) as load:
         deadline = time.monotonic() + 2
@@ -235,6 +236,7 @@ def test_eight_writers_and_folds_end_in_no_deadlock(installed: Engine) -> None:
     assert load.committed > 8
 
 
+@pytest.mark.thorough
 def test_a_statement_of_a_hundred_thousand_rows_is_noted(installed: Engine) -> None:
     with listening(installed) as heard:
         execute(
