@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.models import history as tables
+
+Row = TypeVar("Row")
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Platform:
     session: Session
     _ids: Any = field(default_factory=lambda: count(1))
 
-    def add(self, row: Any) -> Any:
+    def add(self, row: Row) -> Row:
         """Add any row."""
         self.session.add(row)
         self.session.flush()

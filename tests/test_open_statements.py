@@ -41,7 +41,7 @@ Source = Callable[[int, Window, str], Listens]
 def parameters(statement: tuple[Any, ...], *listens: Listens) -> tuple[str, dict[str, Any]]:
     """A statement, and the values that are in it; None where one is yet to be given."""
     make, *args = statement
-    compiled = make(*listens, *args).compile(dialect=postgresql.dialect())
+    compiled = make(*listens, *args).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
     return str(compiled), compiled.params
 
 

@@ -89,7 +89,7 @@ def test_the_docs_ask_no_other_host(client: FlaskClient) -> None:
         with client.get(address) as file:
             assert file.status_code == 200, address
     with client.get("/static/docs.js") as file:
-        script = file.text
+        script = file.get_data(as_text=True)
     assert "validatorUrl: null" in script
     assert "//" not in re.sub(r"^\s*//.*$|\s//.*$", "", script, flags=re.MULTILINE)
 

@@ -1,7 +1,7 @@
 """The insights with paths of their own against the oracle: history, anniversaries, years, pairs, tracks and artists."""
 
 from random import Random
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
@@ -99,7 +99,12 @@ PAGES = [
 @pytest.mark.parametrize(("name", "page"), PAGES)
 @examples(40)
 def test_a_tracks_or_artists_page_is_the_oracles(
-    name: str, page: Any, rng: Random, client: FlaskClient, connection: Connection, substance: Substance
+    name: Literal["tracks", "artists"],
+    page: Any,
+    rng: Random,
+    client: FlaskClient,
+    connection: Connection,
+    substance: Substance,
 ) -> None:
     listens = listened(rng, everything=True)
     group = any_group(rng, listens)

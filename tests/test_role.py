@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def owner(server_url: str) -> Iterator[Engine]:
 
 def run_script(owner: Engine) -> None:
     # The driver's own cursor: the script is no template, and its `:` and `%` mean nothing.
-    with owner.begin() as connection, connection.connection.cursor() as cursor:
+    with owner.begin() as connection, closing(connection.connection.cursor()) as cursor:
         cursor.execute(SCRIPT.replace("songswap_insights", ROLE))
 
 
@@ -174,7 +175,7 @@ def test_tokens_and_addresses_are_refused(role: Engine) -> None:
     ):
         with role.connect() as connection, pytest.raises(ProgrammingError) as refused:
             connection.execute(text(statement))
-        assert refused.value.orig.pgcode == "42501"
+        assert isinstance(refused.value.orig, psycopg2.errors.InsufficientPrivilege)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_tokens_and_addresses_are_refused(role: Engine) -> None:
 def test_what_the_service_never_does_is_refused(role: Engine, statement: str) -> None:
     with role.connect() as connection, pytest.raises(DBAPIError) as refused:
         connection.execute(text(statement))
-    assert refused.value.orig.pgcode == "42501"
+    assert isinstance(refused.value.orig, psycopg2.errors.InsufficientPrivilege)
 
 
 def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: Engine, service: Flask) -> None:
@@ -232,7 +233,8 @@ def test_the_tables_of_the_rollups_are_vacuumed_under_the_role(role: Engine) -> 
 def test_the_script_refuses_a_database_whose_secrets_everybody_may_read(owner: Engine, grant: str) -> None:
     with owner.connect() as connection:
         connection.execute(text(f"GRANT {grant} TO PUBLIC"))
-        with connection.connection.cursor() as cursor, pytest.raises(psycopg2.errors.RaiseException, match="can read"):
+        cursor = connection.connection.cursor()
+        with pytest.raises(psycopg2.errors.RaiseException, match="can read"):
             cursor.execute(SCRIPT.replace("songswap_insights", ROLE))
 
 

@@ -1,5 +1,7 @@
 """How many statements an answer takes: few, and as many for a long history as for none."""
 
+from collections.abc import Mapping
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -69,7 +71,7 @@ def long_history(platform: Platform) -> None:
         platform.listens(users[number % 2], track, 3)
 
 
-def number_of_statements(statements: list[str], client: FlaskClient, path: str, query: dict[str, object]) -> int:
+def number_of_statements(statements: list[str], client: FlaskClient, path: str, query: Mapping[str, object]) -> int:
     """The statements behind one answer, which has to be a new one."""
     statements.clear()
     answer = client.get(path, query_string=query)
@@ -82,7 +84,12 @@ def number_of_statements(statements: list[str], client: FlaskClient, path: str, 
 def test_a_list_takes_at_most_two_statements_whatever_its_length(
     path: str, client: FlaskClient, statements: list[str]
 ) -> None:
-    pages = [{"limit": 1}, {"limit": 100}, {"limit": 5, "offset": 7}, {"limit": 3, "by": "listen_time"}]
+    pages: list[dict[str, object]] = [
+        {"limit": 1},
+        {"limit": 100},
+        {"limit": 5, "offset": 7},
+        {"limit": 3, "by": "listen_time"},
+    ]
     for window in WINDOWS:
         numbers = {number_of_statements(statements, client, path, window | page) for page in pages}
 

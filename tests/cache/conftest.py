@@ -99,7 +99,7 @@ class Service:
         return int(self.client.post(f"/cache/invalidate{query}", headers=headers).status_code)
 
     def size(self) -> int:
-        return int(self.client.get("/cache/size").json["size"])  # type: ignore[index]
+        return int(self.client.get("/cache/size").json["size"])
 
     def size_status(self) -> int:
         return int(self.client.get("/cache/size").status_code)

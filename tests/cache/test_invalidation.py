@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app.cache import backends, generations
 from app.cache.keys import EVERYONE
-from app.schemas.parameters import Parameters
+from app.schemas.windows import Parameters
 from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
 from tests.cache.test_stale import AWAY
@@ -35,7 +35,7 @@ def test_all_of_it(service: Service) -> None:
 def test_one_user_s(service: Service) -> None:
     states(service, OF_1 + OF_OTHERS)
     answer = service.client.post("/cache/invalidate?user_id=1", headers={"X-Invalidation-Secret": SECRET})
-    assert (answer.status_code, answer.json["message"]) == (200, "Cache of user 1 has been cleared")  # type: ignore[index]
+    assert (answer.status_code, answer.json["message"]) == (200, "Cache of user 1 has been cleared")
     assert states(service, OF_OTHERS) == {"HIT"}
     assert states(service, OF_1) == {"MISS"}
 

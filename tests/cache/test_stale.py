@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
+from app.cache.entries import Entry
 from app.schemas import parameters as takes
 from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
@@ -171,7 +172,7 @@ def test_stale_answers_are_counted(service: Service) -> None:
 
 
 def test_who_waits_for_a_refresh_that_ends_stale_is_told_so() -> None:
-    entry = answers.Entry(b"", (), "", 0, 0)
+    entry = Entry(b"", (), "", 0, 0)
     for found, told in (("MISS", "HIT"), ("HIT", "HIT"), ("STALE", "STALE"), ("BYPASS", "BYPASS")):
         assert answers.as_waited_for(answers.Found(entry, answers.State(found))).state == told
 

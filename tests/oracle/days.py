@@ -164,7 +164,7 @@ def on_this_day(asked: Asked, *, date: date | None = None) -> dict[str, Any]:
 
 def wrapped(asked: Asked, year: int) -> dict[str, Any]:
     """The year's review of the one user asked for. The window's zone is all that counts of it."""
-    (user_id,) = asked.users or ()
+    (user_id,) = asked.users
     tz = asked.window.tz
     year_of = asked.over(Window.of_days("custom", date(year, 1, 1), date(year + 1, 1, 1), tz))
     months = [[listen for listen in year_of.listens if _month(listen, tz) == month] for month in range(1, 13)]

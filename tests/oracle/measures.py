@@ -81,8 +81,9 @@ def _distinct(kind: Kind) -> Measure:
     return Measure(f"distinct/{kind}", partial(distinct, kind=kind), lambda _asked, number: number > 1)
 
 
+KINDS: tuple[Kind, ...] = ("tracks", "artists", "primary-artists", "genres")
 SHARED = [
-    *map(_ranked, ("tracks", "artists", "primary-artists", "genres")),
+    *map(_ranked, KINDS),
     _discoveries("tracks", "tracks"),
     _discoveries("artists", "primary-artists"),
     Measure("total/listens", total_listens, _several_listens),
@@ -92,7 +93,7 @@ SHARED = [
         _several_listens,
         lambda rng: rng.choice(({}, {"as_string": True}, {"as_string": False})),
     ),
-    *map(_distinct, ("tracks", "artists", "primary-artists", "genres")),
+    *map(_distinct, KINDS),
     Measure("summary", summary, lambda _asked, page: page["distinct_tracks"] > 1),
     Measure(
         "activity",

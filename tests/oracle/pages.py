@@ -24,7 +24,7 @@ from tests.oracle.world import FEATURES, Listen, World
 
 
 def _instant(instant: datetime | None) -> str | None:
-    return instant and instant_text(instant)
+    return instant_text(instant) if instant else None
 
 
 def _ends(listens: list[Listen]) -> tuple[str | None, str | None]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, text
@@ -121,7 +122,8 @@ def any_window(choose: Choose, now: datetime) -> Window:
         if base.start is None or base.end is None:
             return Window.all_time(tz)
         near = _between(base.start + choose((NO_TIME, *BITS)), base.end + choose((NO_TIME, *BITS)), tz)
-        return choose((near, near, replace(near, start=None), replace(near, end=None)))
+        moved: Window = choose((near, near, replace(near, start=None), replace(near, end=None)))
+        return moved
     one, other = (min(max(choose(ANCHORS) + choose((NO_TIME, *BITS)), MIN_BOUND), MAX_BOUND) for _ in range(2))
     if shape == "between":
         return _between(one, other, tz)
@@ -155,6 +157,7 @@ def questions(
     today = Today.at(now, window.tz)
     user, other = choose(users), choose(users)
     kind = choose(("everyone", "everyone", "everyone", "group", "user"))
+    service: ModuleType
     if kind == "user":
         audience, service = Audience.user(user), of_user
     else:

@@ -68,8 +68,8 @@ def counted(connection: Connection) -> list[datetime]:
 
 def relation(connection: Connection, start: datetime | None, end: datetime | None) -> Any:
     """Everyone's listens by track."""
-    bounds = (bound and bound.replace(tzinfo=UTC) for bound in (start, end))
-    window = Window(CUSTOM, *bounds, tz=timezone("UTC"))
+    start, end = (bound and bound.replace(tzinfo=UTC) for bound in (start, end))
+    window = Window(CUSTOM, start, end, timezone("UTC"))
     with Session(connection, join_transaction_mode="create_savepoint") as session:
         return listens_of(session, EVERYONE, window).by_track
 
