@@ -257,6 +257,7 @@ def test_200_cold_requests_at_once_run_the_query_once(fleet: Fleet, database: En
     pytest.fail(f"it ran {queries} times: {gained}")
 
 
+@pytest.mark.thorough
 def test_a_crash_of_the_cache_under_load(fleet: Fleet) -> None:
     paths = ["/insights/total/listens/1", "/insights/top/tracks/1", "/insights/summary/1", "/insights/global/clock"]
     over = threading.Event()
@@ -288,6 +289,7 @@ def test_a_crash_of_the_cache_under_load(fleet: Fleet) -> None:
     assert "Traceback" not in "".join(instance.log.read_text() for instance in fleet.instances)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_while_it_computes(start: Start, fleet: Fleet, database: Engine) -> None:
     path = fleet.new_path()
     settings = {"CACHE_REDIS_URL": fleet.valkey.url, "CACHE_KEY_PREFIX": "killed:", "DATABASE_STATEMENT_TIMEOUT": "2"}
@@ -309,6 +311,7 @@ def test_a_worker_that_is_killed_while_it_computes(start: Start, fleet: Fleet, d
     assert dying.ask(path).state == "HIT"
 
 
+@pytest.mark.thorough
 def test_while_postgresql_is_away(start: Start, fleet: Fleet, way_to_database: Proxy) -> None:
     settings = {"CACHE_REDIS_URL": fleet.valkey.url, "CACHE_KEY_PREFIX": "brief:", "CACHE_DEFAULT_TIMEOUT": "1"}
     instances = [start(**settings, WEB_CONCURRENCY="1") for _ in range(2)]
@@ -328,6 +331,7 @@ def test_while_postgresql_is_away(start: Start, fleet: Fleet, way_to_database: P
     assert instances[0].ask(fleet.new_path()).status == 200
 
 
+@pytest.mark.thorough
 def test_a_start_without_the_cache(start: Start) -> None:
     valkey = Valkey()
     try:

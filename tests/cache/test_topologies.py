@@ -89,6 +89,7 @@ def test_a_cluster(on_cluster: Callable[[], Service]) -> None:
     assert_all_of_it_works(on_cluster(), on_cluster())
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_is_away_at_first(on_cluster: Callable[[], Service], cluster: Valkey) -> None:
     cluster.kill()
     service = on_cluster()
@@ -99,6 +100,7 @@ def test_a_cluster_that_is_away_at_first(on_cluster: Callable[[], Service], clus
     wait_until(lambda: service.state() == "HIT", 10)
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_crashes(on_cluster: Callable[[], Service], cluster: Valkey) -> None:
     service = on_cluster()
     assert [service.state(), service.state()] == ["MISS", "HIT"]
@@ -109,6 +111,7 @@ def test_a_cluster_that_crashes(on_cluster: Callable[[], Service], cluster: Valk
     wait_until(lambda: service.state() == "HIT", 10)
 
 
+@pytest.mark.thorough
 def test_a_cluster_that_hangs_costs_a_request_little(
     on_cluster: Callable[[], Service], cluster: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_service_that_no_sentinel_knows(make_service: MakeService, own_valkey:
     assert service.invalidate() == 503
 
 
+@pytest.mark.thorough
 def test_a_failover(make_service: MakeService, own_valkey: Callable[..., Valkey]) -> None:
     master, replica = own_valkey(), own_valkey()
     with replica.client as client:

@@ -181,6 +181,7 @@ def test_a_named_database_is_served_and_not_written(
         assert connection.scalar(text("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")) == 0
 
 
+@pytest.mark.thorough
 def test_flask_run_brings_the_same_database(tmp_path: Path, python: Python, port: int) -> None:
     """In a copy of the project, for `flask run` takes no other server than the project's."""
     project = tmp_path / "project"
@@ -199,6 +200,7 @@ def test_flask_run_brings_the_same_database(tmp_path: Path, python: Python, port
         server.remove()
 
 
+@pytest.mark.thorough
 def test_rollups_of_a_named_database_are_read_and_left_alone(
     python: Python, clean: EmbeddedPostgres, port: int
 ) -> None:
