@@ -19,8 +19,6 @@ INDEXES = {
     "songswap_insights_credits": '"ArtistTracks" (track_id) INCLUDE (artist_id, is_primary)',
     "songswap_insights_durations": '"Tracks" (id) INCLUDE (duration_ms)',
 }
-# What versions before this one had.
-FORMER = ("songswap_insights_track_id",)
 
 # GIN for single values: of PostgreSQL's own, and trusted, so a role that may create a schema may create it. Where the
 # server does not offer it, a B-tree gives the same answers.
@@ -54,8 +52,6 @@ def build_indexes(connection: Connection) -> None:
     )
     for name, definition in (INDEXES if has_gin else INDEXES | {TRACKS: B_TREE}).items():
         _build(connection, name, definition)
-    for name in FORMER:
-        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 def _build(connection: Connection, name: str, definition: str) -> None:
@@ -97,5 +93,5 @@ def drop_extension(connection: Connection) -> None:
 def drop_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
     """Drop the indexes, on a connection in autocommit."""
     tell("indexes")
-    for name in (*INDEXES, *FORMER):
+    for name in INDEXES:
         connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")

@@ -28,7 +28,7 @@ class Span(NamedTuple):
 
     @classmethod
     def of(cls, window: Window) -> "Span":
-        """The listens of a window, live and counted: within the dates that there are, also where an end is open."""
+        """The span of a window, within `EVER`: an open end is where that ends."""
         starts, ends = window.start or MIN_BOUND, window.end or MAX_BOUND
         return cls(max(naive(starts), EVER.starts), min(naive(ends), EVER.ends))
 
@@ -38,7 +38,8 @@ class Span(NamedTuple):
         return self.ends - self.starts
 
 
-# A row of "History" with another date is no listen: it is in no answer.
+# The dates of listens. What is read live and what is counted are spans within this one, so a row of "History" with
+# another date is in no answer.
 EVER = Span(naive(MIN_BOUND), naive(MAX_BOUND))
 
 

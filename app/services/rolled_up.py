@@ -52,11 +52,11 @@ class RolledUpListens(SlottedListens):
         if self._base is None:
             return super().values
         window = {"id": self._base.window_id or 0, **self._base.span._asdict()}
-        return super().values | {self._window + name: value for name, value in window.items()}
+        return super().values | {self._base_name + name: value for name, value in window.items()}
 
     @property
-    def _window(self) -> str:
-        return self.name + "window_"
+    def _base_name(self) -> str:
+        return self.name + "base_"
 
     @property
     def is_counted(self) -> bool:
@@ -70,7 +70,7 @@ class RolledUpListens(SlottedListens):
         if self._base is None:
             return None
         name = f"{self.name}by_{kind.name.lower()}"
-        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, self._window)
+        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, self._base_name)
 
     @cached_property
     def _edges(self) -> EdgeListens | None:

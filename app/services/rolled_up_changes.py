@@ -15,14 +15,14 @@ from app.services.relations import Relation, TimedRelation
 
 
 def changes_of(
-    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, window: str
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, base_name: str
 ) -> list[Relation]:
     """What is to be added to what is counted of a base: what lies at its edges, and changes that wait."""
     changes: list[Relation] = []
     if edges is not None:
         changes.append(getattr(edges, f"by_{kind.name.lower()}"))
     if rollups.changed:
-        changes.append(Waiting(kind, base, name + "_waiting", window, catalogue=rollups.catalogue_changed))
+        changes.append(Waiting(kind, base, name + "_waiting", base_name, catalogue=rollups.catalogue_changed))
     return changes
 
 
@@ -32,20 +32,20 @@ def public(kind: Kind, id_: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 class Waiting(TimedRelation):
-    """What the changes that wait to be folded in make of a base, whose parameters' names begin with `window`."""
+    """What the changes that wait to be folded in make of a base, whose parameters' names begin with `base_name`."""
 
-    def __init__(self, kind: Kind, base: Base, name: str, window: str, *, catalogue: bool) -> None:
+    def __init__(self, kind: Kind, base: Base, name: str, base_name: str, *, catalogue: bool) -> None:
         super().__init__(name)
         self._kind = kind
         self._base = base
-        self._window = window
+        self._base_name = base_name
         self._catalogue = catalogue
 
     @cached_property
     def times(self) -> CTE:
         kind, base = self._kind, self._base
         before = RANKED_BEFORE if base.window_id is not None else plays_before(base.span)
-        windows = ONE_WINDOW.format(name=self._window)
+        windows = ONE_WINDOW.format(name=self._base_name)
         changes = text(ranking_changes(windows, [kind], catalogue=self._catalogue, plays_before=before))
         columns = {"window_id": Integer, "kind": Integer, "id": String, "plays": Integer, "listen_time_ms": BigInteger}
         rows = changes.columns(**columns).subquery().c

@@ -43,15 +43,15 @@ from app.services.rolled_up_changes import changes_of, public
 
 
 def rolled_up_relation(
-    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, window: str
+    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, base_name: str
 ) -> Relation:
     """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it.
 
-    The base's parameters have names that begin with `window`.
+    The base's parameters have names that begin with `base_name`.
     """
-    changes = changes_of(kind, base, edges, rollups, name, window)
+    changes = changes_of(kind, base, edges, rollups, name, base_name)
     if base.window_id is not None:
-        return RankedRelation(kind, bindparam(window + "id", type_=Integer), changes, name)
+        return RankedRelation(kind, bindparam(base_name + "id", type_=Integer), changes, name)
     columns = {"id": String, "plays": Integer, "listen_time_ms": BigInteger}
     rows = text(difference(base.span, kind)).columns(**columns).subquery().c
     stored = select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(name + "_stored")

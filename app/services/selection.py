@@ -74,11 +74,6 @@ class Selection:
         return self.audience.user_id is not None
 
     @property
-    def is_narrowed(self) -> bool:
-        """Whether these are not everyone's listens of everything."""
-        return self.audience.user_ids is not None or self.track_id is not None or self.artist_id is not None
-
-    @property
     def start(self) -> ColumnElement[Any]:
         """The instant at which the window begins."""
         return self.value("start", TIMESTAMP())
@@ -90,7 +85,7 @@ class Selection:
 
     @property
     def at_any_time(self) -> list[ColumnElement[bool]]:
-        """What makes a row of "History" one of these listens, or one of another window."""
+        """What makes a row of "History" one of these listens, in this window or another; nothing for everything."""
         conditions: list[ColumnElement[bool]] = []
         if self.audience.user_id is not None:
             conditions.append(History.user_id == self.value("users", Integer()))
@@ -116,7 +111,7 @@ class Selection:
         up one user's listens of a track by the index on tracks, among those of everyone.
         """
         rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
-        return rows.cte(self.name + "listens") if self.is_narrowed else rows.subquery()
+        return rows.cte(self.name + "listens") if self.at_any_time else rows.subquery()
 
     def first(self) -> Select[Any]:
         """The instant of the first listen, null where there is none: one row, one column."""

@@ -42,8 +42,12 @@ class World:
 
     @property
     def listens(self) -> list[Listen]:
-        """Every listen, oldest first."""
-        rows = [Listen(user_id, played_at, track_id) for (user_id, played_at), track_id in self.history.items()]
+        """Every listen of 1970 to 2100, oldest first: what lies beyond is in no answer."""
+        rows = [
+            Listen(user_id, played_at, track_id)
+            for (user_id, played_at), track_id in self.history.items()
+            if 1970 <= played_at.year <= 2100
+        ]
         return sorted(rows, key=lambda listen: (listen.played_at, listen.user_id))
 
     def load(self, connection: Connection) -> None:
