@@ -10,6 +10,6 @@ if __name__ == "__main__":
     # Ctrl-C during the imports, which take a moment, ends this without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    from app.cli.serving import main
+    from app.cli import main
 
     main()

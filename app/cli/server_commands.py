@@ -1,8 +1,6 @@
 """`flask embedded`: look after the embedded PostgreSQL."""
 
-import os
-import signal
-import time
+from typing import Any
 
 import click
 from flask import current_app
@@ -16,18 +14,22 @@ PATIENCE = 20  # seconds for the processes that use the server to end
 embedded = AppGroup("embedded", help="Look after the embedded PostgreSQL.")
 
 
-def _server() -> EmbeddedPostgres:
-    server: EmbeddedPostgres = current_app.extensions["embedded_postgres"]
-    return server
+def users(server: EmbeddedPostgres) -> list[Any]:
+    """The other processes that use the server, as psutil's."""
+    import psutil  # type: ignore[import-untyped]  # it comes with embedded-postgres, which production lacks
+
+    others = (process for process in psutil.process_iter(["open_files"]) if process != psutil.Process())
+    # What may not be looked into has None.
+    return [it for it in others if str(server.users) in {file.path for file in it.info["open_files"] or ()}]
 
 
 @embedded.command()
 def status() -> None:
     """Show whether it runs, for whom, and where its data is."""
     server = _server()
-    users = ", ".join(map(str, sorted(server.other_users()))) or "none"
-    click.echo(f"server    {f'process {server.pid}' if server.running else 'not running'}")
-    click.echo(f"used by   {users}")
+    pids = ", ".join(str(process.pid) for process in users(server)) or "none"
+    click.echo(f"server    {f'process {server.pid}' if server.pid else 'not running'}")
+    click.echo(f"used by   {pids}")
     click.echo(f"data      {server.data if server.data.exists() else 'none'}")
     # In the form that both psql and SQLALCHEMY_DATABASE_URI take.
     click.echo(f"database  {server.uri(DATABASE).replace('+psycopg2', '', 1)}")
@@ -36,7 +38,8 @@ def status() -> None:
 @embedded.command()
 def stop() -> None:
     """Stop it, and whatever serves from it: `make run` in another terminal, or what a killed one left behind."""
-    click.echo("Stopped." if _stop(_server()) else "The embedded PostgreSQL is not running.")
+    _stop(_server())
+    click.echo("The embedded PostgreSQL is stopped.")
 
 
 @embedded.command()
@@ -49,13 +52,16 @@ def reset() -> None:
     click.echo("Deleted.")
 
 
-def _stop(server: EmbeddedPostgres) -> bool:
-    """Ask the server's users to end, give them time, and stop it; True where there was anything to stop."""
-    running = server.running
-    for pid in server.other_users():
-        os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + PATIENCE
-    while server.other_users() and time.monotonic() < deadline:
-        time.sleep(0.05)
+def _server() -> EmbeddedPostgres:
+    server: EmbeddedPostgres = current_app.extensions["embedded_postgres"]
+    return server
+
+
+def _stop(server: EmbeddedPostgres) -> None:
+    import psutil
+
+    others = users(server)
+    for process in others:
+        process.terminate()
+    psutil.wait_procs(others, PATIENCE)
     server.stop()
-    return running

