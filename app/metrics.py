@@ -1,31 +1,26 @@
-"""What Prometheus scrapes: counted in each process, told for all gunicorn workers of this server together.
+"""What Prometheus scrapes: counted in each process, added up over all gunicorn workers of this server.
 
-Where PROMETHEUS_MULTIPROC_DIR is set when prometheus_client is first imported, each process keeps its numbers in files
-of that directory, and whichever is asked adds them all up. `gunicorn.conf.py` sees to that.
+If PROMETHEUS_MULTIPROC_DIR is set when prometheus_client is first imported, each process keeps its numbers in files of
+that directory, and the process that is scraped adds them up. `gunicorn.conf.py` sets it.
 """
 
 import os
-from collections.abc import Iterable
-from glob import glob
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
-from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
 from app.rollups.lag import Lag
 from app.version import VERSION
 
 # Numbers that each process counts.
 REGISTRY = CollectorRegistry()
-# What holds for the service as a whole: it is looked up by the process that is asked, at that moment.
+# Numbers of the service as a whole, looked up by the process that is scraped.
 AT_SCRAPE = CollectorRegistry()
 
 # In seconds: a hit takes less than a millisecond, and a statement ends after DATABASE_STATEMENT_TIMEOUT.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-# What stands for whatever else a caller may make up, so that nobody can add series without end.
+# Callers may make up methods and paths. They are counted together, so that they add no series.
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 OTHER_METHOD, UNKNOWN_ROUTE = "other", "unknown"
 
@@ -75,33 +70,10 @@ CONNECTIONS_MAX = Gauge(
 Info("insights_build", "The version that is running.", registry=AT_SCRAPE).info({"version": VERSION})
 AT_SCRAPE.register(Lag())
 
-# By method, route and status: `labels()` takes longer than counting does.
-_requests: dict[tuple[str, str, int], Any] = {}
-
 
 def observe(method: str, route: str | None, status: int, seconds: float) -> None:
-    """Count a request and how long its answer took."""
-    key = (method if method in METHODS else OTHER_METHOD, route or UNKNOWN_ROUTE, status)
-    if (histogram := _requests.get(key)) is None:
-        histogram = _requests[key] = REQUESTS.labels(*key)
-    histogram.observe(seconds)
-
-
-class _AllProcesses(Collector):
-    """What all processes have written, those that are gone among them."""
-
-    def collect(self) -> Iterable[Metric]:
-        files = filter(_has_content, glob(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "*.db")))
-        metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
-        return metrics
-
-
-def _has_content(file: str) -> bool:
-    # A process that begins makes its files empty, which prometheus_client cannot read; a dead one's gauges are removed.
-    try:
-        return os.path.getsize(file) > 0
-    except FileNotFoundError:
-        return False
+    """Count a request and the time of its answer."""
+    REQUESTS.labels(method if method in METHODS else OTHER_METHOD, route or UNKNOWN_ROUTE, status).observe(seconds)
 
 
 def exposition() -> bytes:
@@ -109,5 +81,5 @@ def exposition() -> bytes:
     counted = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
-        counted.register(_AllProcesses())
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     return generate_latest(counted) + generate_latest(AT_SCRAPE)
