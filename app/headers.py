@@ -1,9 +1,9 @@
-"""Headers of security, on every answer."""
+"""Security headers on every answer, and CORS."""
 
 from flask import Flask, Response
 from flask_cors import CORS
 
-# For pages, of which there is one: its scripts, styles and requests are this service's own, and no page may frame it.
+# For `/docs`, the only page: scripts, styles and requests are this service's own, and no other page may frame it.
 # Swagger UI's style sheet has its pictures in data: URLs.
 PAGE_POLICY = "; ".join(
     [
@@ -18,10 +18,10 @@ PAGE_POLICY = "; ".join(
     ]
 )
 
-# What a page of another origin may send, besides what every page may.
+# The headers that a page of another origin may send, in addition to the safe ones.
 TAKEN = ["Authorization", "If-None-Match", "X-API-Key", "X-Invalidation-Secret", "X-Request-ID"]
 
-# What a page of another origin may read of an answer, besides its body.
+# The headers of an answer that a page of another origin may read.
 EXPOSED = [
     "ETag", "Link", "Retry-After", "X-Cache", "X-Request-ID", "X-Total-Count", "X-Window-From", "X-Window-To",
     "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
@@ -29,7 +29,7 @@ EXPOSED = [
 
 
 def harden(response: Response) -> Response:
-    """Let browsers take an answer for nothing but what it says it is."""
+    """Forbid browsers to guess an answer's type, and restrict what a page may load."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = PAGE_POLICY
@@ -37,7 +37,7 @@ def harden(response: Response) -> Response:
 
 
 def _vary_by_origin(response: Response) -> Response:
-    # Also where there is no Origin: a browser must not take one page's copy for another's.
+    # Even if the request has no Origin: a browser must not show one page's copy to another.
     response.vary.add("Origin")
     return response
 

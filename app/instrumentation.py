@@ -1,7 +1,6 @@
-"""What requests ask of PostgreSQL, counted and timed: their statements, and the connections of the pool.
+"""Counts and times what requests ask of PostgreSQL: their statements, and the connections of the pool.
 
-What works outside requests (announcements, the upkeep of the rollups) has connections of its own and is not
-counted.
+Announcements and the upkeep of the rollups have connections of their own, which are not counted.
 """
 
 import time
@@ -13,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.metrics import CONNECTIONS, CONNECTIONS_IN_USE, CONNECTIONS_MAX, QUERIES
 
-# Where a statement's context notes when it began, and a pooled connection's record that it is out.
+# The attribute of a statement's context with its start, and the key of a connection's record while it is in use.
 STARTED, IN_USE = "songswap_started", "songswap_in_use"
 
 
@@ -34,7 +33,7 @@ def _fail(error: Any) -> None:
 
 
 def _observe(context: Any) -> None:
-    """Count a statement once, whether it was done or has failed: its rows are fetched later, and may fail as well."""
+    """Count a statement once, even if fetching its rows fails after it has succeeded."""
     if (started := getattr(context, STARTED, None)) is None:
         return
     delattr(context, STARTED)
@@ -56,7 +55,7 @@ def _close(_connection: Any, _record: Any) -> None:
 
 @event.listens_for(QueuePool, "checkout")
 def _check_out(_connection: Any, record: Any, _proxy: Any) -> None:
-    # Told again where the connection was dead, and another one has taken its place.
+    # This event comes twice if the connection was dead and has been replaced.
     if not record.record_info.get(IN_USE):
         record.record_info[IN_USE] = True
         CONNECTIONS_IN_USE.inc()
@@ -64,6 +63,6 @@ def _check_out(_connection: Any, record: Any, _proxy: Any) -> None:
 
 @event.listens_for(QueuePool, "checkin")
 def _check_in(_connection: Any, record: Any) -> None:
-    # A connection that could not be made is checked in without having been checked out.
+    # A connection that could not be made is checked in without a check-out.
     if record.record_info.pop(IN_USE, False):
         CONNECTIONS_IN_USE.dec()
