@@ -36,10 +36,10 @@ def paged(
     extend: Callable[[CTE], CTE] | None = None,
     figures: Mapping[str, Select[Any]] | None = None,
 ) -> Select[Any]:
-    """`limit` rows of a relation after the first `offset`, parameters both, and figures; `read` reads it.
+    """`limit` rows of a relation after the first `offset`, parameters both, and figures of the whole.
 
-    The relation has the column `id`, and `order` gives its total order.
-    `extend` gives `plays` and `listen_time_ms` by `id` for the rows on the page. `rows` may be one of the figures.
+    The relation has the column `id`, and `order` gives its total order. `extend` gives `plays` and `listen_time_ms` by
+    `id` for the rows on the page. `rows` may be one of the figures.
     """
     limit, offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
     page = select(relation).order_by(*order(relation)).limit(limit).offset(offset).cte("page")
