@@ -56,7 +56,7 @@ loglevel = settings["LOG_LEVEL"].lower()
 
 
 class logger_class(Logger):  # gunicorn looks for this name
-    """Gunicorn's messages as JSON (app/logs.py), without what a caller sent."""
+    """Gunicorn's messages as JSON (app/telemetry/logs.py), without what a caller sent."""
 
     def setup(self, cfg):
         super().setup(cfg)
@@ -89,8 +89,8 @@ def post_fork(server, _worker):
 
 
 def post_worker_init(worker):
-    from app import deadline
-    from app.rollups import upkeep
+    from app.database import deadline
+    from app.rollups.upkeep import upkeep
 
     deadline.install()
     upkeep.start(worker.app.wsgi(), writes=True)

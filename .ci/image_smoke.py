@@ -21,8 +21,8 @@ from typing import NamedTuple
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from app.cli.database import DATABASE  # noqa: E402
-from app.cli.embedded import PORT, EmbeddedPostgres  # noqa: E402
+from app.cli.embedded.database import DATABASE  # noqa: E402
+from app.cli.embedded.server import PORT, EmbeddedPostgres  # noqa: E402
 from app.cli.serving import demo_database, exit_on_signals  # noqa: E402
 
 ROLE = "songswap_insights"

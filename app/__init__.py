@@ -10,17 +10,19 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import auth, database, errors, headers, limits, logs, openapi
 from app.cache import backends
-from app.clock import now
+from app.database import engine as database
+from app.domain.now import now
 from app.extensions import compress
-from app.json import JSONProvider
 from app.routes.cache import cache_bp
 from app.routes.docs import docs_bp
 from app.routes.entities import entities_bp
 from app.routes.insights import insights_bp
 from app.routes.insights_global import insights_global_bp
 from app.routes.service import service_bp
+from app.telemetry import logs
+from app.web import auth, errors, headers, limits, openapi
+from app.web.json import JSONProvider
 from config import check_database, load_settings
 
 # A 304 is the cache's own affair. No HTML: an answer to OPTIONS is an empty page.

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.schema import AddConstraint, CreateTable
 
-from app.clock import now
+from app.domain.now import now
 from app.models import history  # noqa: F401  registers the platform's tables
 from app.models.base import Base
 from config import load_settings

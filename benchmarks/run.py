@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from app.clock import now
+from app.domain.now import now
 from benchmarks import building, freshness, hits, latency, memory, plain, statements, writing
 from benchmarks.generate import this_hour
 from benchmarks.platforms import Platform, platform

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 from config import load_settings
 
 GIVEN = "BENCH_DATABASE_URL"

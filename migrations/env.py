@@ -1,6 +1,6 @@
 """Alembic's environment: the schema `insights` alone, with its version table in it.
 
-It runs on the connection that `app.rollups.installation` hands over, in that one's transaction.
+It runs on the connection that `app.rollups.installation.install` hands over, in that one's transaction.
 """
 
 from alembic import context

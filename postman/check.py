@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.cli.database import DATABASE
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import DATABASE
+from app.cli.embedded.server import EmbeddedPostgres
 from app.cli.serving import demo_database, exit_on_signals
 from postman.generate import COLLECTION
 

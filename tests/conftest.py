@@ -14,14 +14,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 from app.extensions import db
 from app.models.base import Base
-from benchmarks.faults.servers import Valkey
 from config import load_settings
-from tests import depth  # noqa: F401  # it registers Hypothesis's profiles
-from tests.factories import Platform
 from tests.oracle.checks import Substance
+from tests.support import depth  # noqa: F401  # it registers Hypothesis's profiles
+from tests.support.factories import Platform
+from tests.support.faulty_servers import Valkey
 
 # What a shell runs in the background ignores Ctrl-C, and so does what that starts. The suite ends servers by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

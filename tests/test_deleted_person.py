@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.models.rollups import Kind
-from benchmarks.faults.servers import Valkey, wait_until
 from config import NO_SETTINGS
-from tests.factories import Platform
-from tests.servers import ROOT, Answer, Gunicorn, Start, database, starting, url_of
+from tests.support.factories import Platform
+from tests.support.faulty_servers import Valkey, wait_until
+from tests.support.servers import ROOT, Answer, Gunicorn, Start, database, starting, url_of
 
 PERSON, FRIEND = 1, 2
 NAME = "PersonToForget"

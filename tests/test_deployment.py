@@ -28,8 +28,8 @@ from packaging.utils import canonicalize_name
 
 from app import create_app
 from app.extensions import db
-from benchmarks.faults.servers import Valkey
 from config import NO_SETTINGS
+from tests.support.faulty_servers import Valkey
 
 ROOT = Path(__file__).parent.parent
 SERVED_BY = {

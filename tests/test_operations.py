@@ -11,11 +11,11 @@ import pytest
 import yaml
 from sqlalchemy import Engine, text
 
-from benchmarks.faults.servers import Valkey
 from config import SettingsSchema
 from tests.conftest import SECRET
 from tests.rollups.conftest import install as install_rollups
-from tests.servers import Gunicorn, Scrape, database, starting, three_listens, url_of
+from tests.support.faulty_servers import Valkey
+from tests.support.servers import Gunicorn, Scrape, database, starting, three_listens, url_of
 
 OPERATIONS = Path("docs/operations.md").read_text()
 DASHBOARD = json.loads(Path("docs/grafana/songswap-insights.json").read_text())

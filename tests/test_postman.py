@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from postman.generate import COLLECTION, generated, variables
 from tests.conftest import SECRET
-from tests.factories import Platform
-from tests.test_examples import PATH_VALUES, fill
+from tests.support.factories import Platform
+from tests.web.test_examples import PATH_VALUES, fill
 
 VALUES = PATH_VALUES | {"baseUrl": "", "apiKey": "", "invalidationSecret": SECRET}
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from benchmarks.faults.servers import NGINX, nginx
-from tests.servers import Gunicorn, database, starting, three_listens, url_of
+from tests.support.faulty_servers import NGINX, nginx
+from tests.support.servers import Gunicorn, database, starting, three_listens, url_of
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt install nginx-light)")
 

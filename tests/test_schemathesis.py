@@ -20,9 +20,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.depth import scaled
-from tests.factories import Platform
-from tests.test_examples import fill
+from tests.support.depth import scaled
+from tests.support.factories import Platform
+from tests.web.test_examples import fill
 
 PROMISES = [
     not_a_server_error,

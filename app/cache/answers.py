@@ -13,13 +13,13 @@ from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
 
-from app import logs
 from app.cache import generations
 from app.cache.backends import Backend, CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
-from app.errors import unavailable
-from app.metrics import CACHE_ANSWERS
+from app.telemetry import logs
+from app.telemetry.metrics import CACHE_ANSWERS
+from app.web.errors import unavailable
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03

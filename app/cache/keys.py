@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
-from app.audience import Audience
+from app.domain.audience import Audience
 
 PREFIX = "answer:"
 

@@ -11,12 +11,12 @@ from flask.cli import FlaskGroup
 
 from app import create_app as create_service
 from app.cli.api_keys import api_keys
-from app.cli.database import DATABASE, embedded_server
 from app.cli.demo import Size
-from app.cli.embedded import EmbeddedPostgres
-from app.cli.ingest import ingest
+from app.cli.embedded.commands import embedded
+from app.cli.embedded.database import DATABASE, embedded_server
+from app.cli.embedded.server import EmbeddedPostgres
+from app.cli.ingest.command import ingest
 from app.cli.rollups import rollups
-from app.cli.server_commands import embedded
 from app.cli.serving import prepare_to_serve
 from config import SettingsError, check_access, load_settings
 

@@ -12,17 +12,17 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.cli.database import database_of_command
-from app.rollups import installation
-from app.rollups.building import build_at_once, describe, start_anew
-from app.rollups.connections import direct_engine
-from app.rollups.folding import fold
-from app.rollups.heavy_users import MANY
-from app.rollups.indexes import build_indexes
+from app.cli.embedded.database import database_of_command
+from app.database.connections import direct_engine
+from app.rollups.counts.heavy_users import MANY
+from app.rollups.installation import install as installation
+from app.rollups.installation.indexes import build_indexes
 from app.rollups.spans import Span
 from app.rollups.state import IS_CURRENT, read
-from app.rollups.transactions import meanwhile, snapshot, the_only_writer
-from app.rollups.verification import differences
+from app.rollups.upkeep.building import build_at_once, describe, start_anew
+from app.rollups.upkeep.folding import fold
+from app.rollups.upkeep.transactions import meanwhile, snapshot, the_only_writer
+from app.rollups.upkeep.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, so that insights take milliseconds.")
 

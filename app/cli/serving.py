@@ -17,12 +17,12 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.serving import is_running_from_reloader
 
-from app import deadline
-from app.cli.database import embedded_database, engine_for, is_empty, lock_builders
 from app.cli.demo import Size, fill
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import embedded_database, engine_for, is_empty, lock_builders
+from app.cli.embedded.server import EmbeddedPostgres
+from app.database import deadline
 from app.models.history import History
-from app.rollups import upkeep
+from app.rollups.upkeep import upkeep
 
 SEED = 20
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.timezones import naive, timezone
-from app.windows import MAX_BOUND, MIN_BOUND, Window
+from app.domain.timezones import naive, timezone
+from app.domain.windows import MAX_BOUND, MIN_BOUND, Window
 
 # The ranges that every insight offers by name, and the usual numbers of days.
 NAMES = (

@@ -9,11 +9,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from app.rollups.heavy_users import IS_UNCHANGED
+from app.domain.slots import start_of_slot
+from app.domain.timezones import DAY
+from app.rollups.counts.heavy_users import IS_UNCHANGED
+from app.rollups.installation.triggers import ARE_ON
 from app.rollups.spans import EVER, Span
-from app.rollups.triggers import ARE_ON
-from app.slots import start_of_slot
-from app.timezones import DAY
 
 # Whether the role may read the newest table. It is not there before an older version is brought up to date; and neither
 # may the schema be, or the right to enter it.

@@ -9,8 +9,8 @@ from apifairy import arguments
 from flask import request
 from marshmallow import Schema, ValidationError
 
-from app.errors import BadParameter, BadParametersError
-from app.timezones import quoted
+from app.domain.timezones import quoted
+from app.web.errors import BadParameter, BadParametersError
 
 # Details that clients of the first version know, whatever is wrong with the parameter.
 LIMIT_DETAIL = "Limit must be between 1 and 100"
@@ -36,7 +36,7 @@ def checked(schema: type[Schema]) -> Callable[[Callable[..., Any]], Callable[...
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
         checker = schema()
         names = {field.data_key or name for name, field in checker.load_fields.items()}
-        # APIFairy takes the schema into the OpenAPI document; `app.openapi` tells path and query apart there.
+        # APIFairy takes the schema into the OpenAPI document; `app.web.openapi` tells path and query apart there.
         documented = arguments(checker, location="request")(view)
 
         @wraps(documented)

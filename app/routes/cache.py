@@ -4,13 +4,13 @@ import structlog
 from apifairy import authenticate, other_responses, response
 from flask import Blueprint, current_app
 
-from app.auth import invalidation_secret, key
 from app.cache import generations
 from app.cache.answers import State
 from app.cache.backends import backend
 from app.routes.arguments import checked
-from app.schemas.problems import CACHE_UNAVAILABLE, FORBIDDEN, WRONG_PARAMETERS
-from app.schemas.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
+from app.schemas.answers.problems import CACHE_UNAVAILABLE, FORBIDDEN, WRONG_PARAMETERS
+from app.schemas.answers.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
+from app.web.auth import invalidation_secret, key
 
 cache_bp = Blueprint("cache", __name__, url_prefix="/cache")
 

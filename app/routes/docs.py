@@ -6,8 +6,8 @@ import flask_swagger_ui
 from apifairy import response
 from flask import Blueprint, render_template
 
-from app.openapi import document
-from app.schemas.insights import Scalar
+from app.schemas.answers.lists import Scalar
+from app.web.openapi import document
 
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 

@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from app.routes.measures import Insights
-from app.schemas import pages
-from app.schemas import parameters as takes
+from app.schemas.answers import pages
+from app.schemas.requests import parameters as takes
 from app.services import insights_global_service as service
 
 entities_bp = Blueprint("entities", __name__, url_prefix="/insights")

@@ -4,10 +4,9 @@ from flask import Blueprint
 
 from app.routes.measures import Insights
 from app.routes.presentation import keyset_pages, listen_time
-from app.schemas import insights as lists
-from app.schemas import pages, patterns
-from app.schemas import parameters as takes
-from app.schemas.windows import InWindow
+from app.schemas.answers import lists, pages, patterns
+from app.schemas.requests import parameters as takes
+from app.schemas.requests.windows import InWindow
 from app.services import insights_service as service
 
 insights_bp = Blueprint("insights", __name__, url_prefix="/insights")

@@ -7,15 +7,15 @@ from apifairy import authenticate, other_responses, response
 from flask import Blueprint, abort
 from marshmallow import Schema
 
-from app.auth import key
 from app.cache.decorators import cached
 from app.extensions import db
 from app.routes.arguments import checked
 from app.routes.presentation import links_as_asked, list_headers
-from app.schemas.insights import ListHeaders, Scalar
-from app.schemas.problems import NOT_FOUND, UNAVAILABLE, WRONG_PARAMETERS
-from app.schemas.windows import Parameters
+from app.schemas.answers.lists import ListHeaders, Scalar
+from app.schemas.answers.problems import NOT_FOUND, UNAVAILABLE, WRONG_PARAMETERS
+from app.schemas.requests.windows import Parameters
 from app.services.listing import Listing
+from app.web.auth import key
 
 
 class Insights:

@@ -7,12 +7,12 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, request, url_for
 
-from app.audience import Audience
-from app.ranking import MAX_OFFSET, Page
+from app.domain.audience import Audience
+from app.domain.ranking import MAX_OFFSET, Page
+from app.domain.timezones import format_instant
+from app.domain.windows import Window
 from app.services.listing import Listing
 from app.services.playback import Playback
-from app.timezones import format_instant
-from app.windows import Window
 
 
 def listen_time(measure: Callable[..., int]) -> Callable[..., int | str]:

@@ -7,11 +7,11 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache.backends import CacheUnavailableError, backend
+from app.database.readiness import missing_from_schema
 from app.extensions import db
-from app.metrics import exposition
 from app.rollups.state import read
-from app.schemas.service import HealthSchema, ReadySchema
-from app.services.readiness import missing_from_schema
+from app.schemas.answers.service import HealthSchema, ReadySchema
+from app.telemetry.metrics import exposition
 
 service_bp = Blueprint("service", __name__)
 

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Select, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
+from app.listens.expressions import byte_order
+from app.listens.statements import execute
 from app.models import history as tables
-from app.services.expressions import byte_order
-from app.services.statements import execute
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Numeric, Select,
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.windows import Window
+from app.listens.expressions import byte_order
+from app.listens.live import Listens
+from app.listens.relations import number_of, side_by_side
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services import catalogue
-from app.services.expressions import byte_order
-from app.services.listens import Listens
-from app.services.relations import number_of, side_by_side
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,18 @@ from typing import Any
 from sqlalchemy import CTE, Select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.ranking import Page
+from app.domain.audience import Audience
+from app.domain.ranking import Page
+from app.domain.windows import Window
+from app.listens.expressions import byte_order
+from app.listens.firsts import New, new_in
+from app.listens.live import Listens
+from app.listens.relations import Relation
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services import catalogue
-from app.services.expressions import byte_order
-from app.services.firsts import New, new_in
-from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import paged, read
-from app.services.relations import Relation
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
 
 
 @dataclass(frozen=True, kw_only=True)

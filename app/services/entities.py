@@ -7,13 +7,16 @@ from typing import Any
 from sqlalchemy import ARRAY, Select, String, bindparam, distinct, func, select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.ranking import Ranking, SortBy
+from app.domain.windows import Window
+from app.listens.expressions import between, byte_order
+from app.listens.live import Listens
+from app.listens.sources import listens_of
+from app.listens.statements import execute, run
 from app.models import history as tables
-from app.ranking import Ranking, SortBy
 from app.rollups.spans import EVER
 from app.services import catalogue
-from app.services.expressions import between, byte_order
-from app.services.listens import Listens
 from app.services.rankings import (
     BY_ARTIST,
     BY_TRACK,
@@ -23,9 +26,6 @@ from app.services.rankings import (
     rank_listeners,
     rank_tracks,
 )
-from app.services.sources import listens_of
-from app.services.statements import execute, run
-from app.windows import Window
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.windows import Window
+from app.listens.expressions import looked_up, total
+from app.listens.live import Listens
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.models.history import TrackFeatures
-from app.services.expressions import looked_up, total
-from app.services.listens import Listens
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
 
 BINS = 10
 # Beyond these PostgreSQL refuses to square or to add up: "out of range".

@@ -1,10 +1,10 @@
 """What the routes of everyone's insights call: the measures that there are for all, or for a group."""
 
+from app.services.activity import activity, clock
 from app.services.discoveries import discovered_artists, discovered_tracks
 from app.services.entities import artist_page, track_page
 from app.services.features import features
 from app.services.rankings import top_artists, top_genres, top_listeners, top_primary_artists, top_tracks
-from app.services.series import activity, clock
 from app.services.summary import global_summary
 from app.services.totals import (
     distinct_artists,

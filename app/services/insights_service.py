@@ -1,12 +1,12 @@
 """What the routes of one user's insights call: the measures that there are for a user."""
 
+from app.services.activity import activity, clock
 from app.services.comparison import compare
 from app.services.discoveries import discovered_artists, discovered_tracks
 from app.services.features import features
 from app.services.on_this_day import on_this_day
 from app.services.playback import history
 from app.services.rankings import top_artists, top_genres, top_primary_artists, top_tracks
-from app.services.series import activity, clock
 from app.services.sessions import sessions
 from app.services.streaks import streaks
 from app.services.summary import user_summary

@@ -10,16 +10,16 @@ from sqlalchemy import Integer, Select, bindparam, column, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.timezones import DAY, aware, first_instant, local_date, naive
+from app.domain.today import Today
+from app.domain.windows import Window
+from app.listens.expressions import between, byte_order
+from app.listens.live import Listens
+from app.listens.statements import run
 from app.models.history import History
 from app.services import catalogue
-from app.services.expressions import between, byte_order
-from app.services.listens import Listens
 from app.services.rankings import RankedTrack
-from app.services.statements import run
-from app.timezones import DAY, aware, first_instant, local_date, naive
-from app.today import Today
-from app.windows import Window
 
 TOP = 3
 FIRST = methodcaller("first")

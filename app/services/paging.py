@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import CTE, ColumnElement, Integer, Result, Row, Select, bindparam, select, true
 
-from app.services.relations import number_of, side_by_side
+from app.listens.relations import number_of, side_by_side
 
 
 class Paged(NamedTuple):

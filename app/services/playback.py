@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.timezones import aware, timezone
+from app.domain.windows import CUSTOM, Window
+from app.listens.live import Listens
+from app.listens.statements import run
 from app.services import catalogue
-from app.services.listens import Listens
-from app.services.statements import run
-from app.timezones import aware, timezone
-from app.windows import CUSTOM, Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,17 +13,17 @@ from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.ranking import Ranking, SortBy
+from app.domain.audience import Audience
+from app.domain.ranking import Ranking, SortBy
+from app.domain.windows import Window
+from app.listens.live import Listens
+from app.listens.relations import Relation, in_order
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services import catalogue
 from app.services.catalogue import Artist, Track
-from app.services.listens import Listens
 from app.services.listing import Listing
 from app.services.paging import beside, read
-from app.services.relations import Relation, in_order
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
 
 
 @dataclass(frozen=True)

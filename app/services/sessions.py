@@ -8,12 +8,12 @@ from sqlalchemy import BigInteger, Float, Integer, Select, bindparam, cast, func
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.services.listens import Listens
+from app.domain.audience import Audience
+from app.domain.windows import Window
+from app.listens.live import Listens
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services.paging import paged, read
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.services.listens import Listens
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.timezones import DAY
-from app.today import Today
-from app.windows import Window
+from app.domain.audience import Audience
+from app.domain.timezones import DAY
+from app.domain.today import Today
+from app.domain.windows import Window
+from app.listens.live import Listens
+from app.listens.sources import listens_of
+from app.listens.statements import run
 
 
 @dataclass(frozen=True)

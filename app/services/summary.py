@@ -8,9 +8,14 @@ from typing import Any
 from sqlalchemy import Row, Select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.ranking import SortBy
-from app.services.listens import Listens
+from app.domain.audience import Audience
+from app.domain.ranking import SortBy
+from app.domain.today import Today
+from app.domain.windows import Window
+from app.listens.live import Listens
+from app.listens.relations import number_of, side_by_side
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services.rankings import (
     Place,
     RankedArtist,
@@ -24,12 +29,7 @@ from app.services.rankings import (
     named_listeners,
     named_tracks,
 )
-from app.services.relations import number_of, side_by_side
-from app.services.sources import listens_of
-from app.services.statements import run
 from app.services.streaks import current_of, days_of, runs
-from app.today import Today
-from app.windows import Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from operator import attrgetter, methodcaller
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
-from app.services.listens import Listens
-from app.services.sources import listens_of
-from app.services.statements import run
-from app.windows import Window
+from app.domain.audience import Audience
+from app.domain.windows import Window
+from app.listens.live import Listens
+from app.listens.sources import listens_of
+from app.listens.statements import run
 
 # Made once, as they are what statements are known by.
 LISTENS = methodcaller("count")

@@ -8,10 +8,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Integer, Row, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
-from app.audience import EVERYONE, Audience
-from app.services.expressions import total
-from app.services.firsts import LiveNew
-from app.services.listens import Listens
+from app.domain.audience import EVERYONE, Audience
+from app.domain.windows import Window
+from app.listens.expressions import total
+from app.listens.firsts import LiveNew
+from app.listens.live import Listens
+from app.listens.relations import number_of, side_by_side
+from app.listens.sources import listens_of
+from app.listens.statements import run
 from app.services.rankings import (
     RankedArtist,
     RankedGenre,
@@ -20,12 +24,8 @@ from app.services.rankings import (
     named_genres,
     named_tracks,
 )
-from app.services.relations import number_of, side_by_side
-from app.services.sources import listens_of
-from app.services.statements import run
 from app.services.streaks import Streak, runs
 from app.services.summary import Totals, overview, read_overview
-from app.windows import Window
 
 Key = TypeVar("Key", int, date)
 

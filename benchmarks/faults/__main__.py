@@ -10,9 +10,9 @@ import argparse
 
 from app.cli.demo import Size
 from benchmarks.faults import database, redis_cache, report, service  # noqa: F401  # they add to FAULTS
-from benchmarks.faults.servers import NGINX
 from benchmarks.faults.stage import Stage
 from benchmarks.faults.trials import FAULTS, Fault, Outcome
+from tests.support.faulty_servers import NGINX
 
 SIZE = Size(users=50, listens=60_000, artists=200)
 

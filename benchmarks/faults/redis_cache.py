@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from benchmarks.faults.servers import free_port
 from benchmarks.faults.stage import Scene
 from benchmarks.faults.trials import fault
+from tests.support.faulty_servers import free_port
 
 redis_fault = partial(fault, expected="every answer a right 200; hits again after it", statuses="200", longest=2.0)
 

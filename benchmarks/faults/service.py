@@ -2,9 +2,9 @@
 
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.faults.servers import wait_until
 from benchmarks.faults.stage import Scene
 from benchmarks.faults.trials import fault
+from tests.support.faulty_servers import wait_until
 
 THREADS = 8
 

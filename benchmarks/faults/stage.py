@@ -17,15 +17,15 @@ import psutil  # type: ignore[import-untyped]
 import psycopg2
 from sqlalchemy import create_engine
 
-from app.cli.database import PLATFORM_TABLES
 from app.cli.demo import Size, fill
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import PLATFORM_TABLES
+from app.cli.embedded.server import EmbeddedPostgres
 from app.models.base import Base
 from benchmarks.client import Answer, Client
 from benchmarks.faults.load import known_paths
-from benchmarks.faults.servers import Proxy, Valkey, free_port, nginx
 from benchmarks.service import ROOT, gunicorn
 from config import NO_SETTINGS
+from tests.support.faulty_servers import Proxy, Valkey, free_port, nginx
 
 SEED, LAST_LISTEN = 20, datetime(2026, 1, 1)
 # The database's; the two workers may take up to 24 of them.

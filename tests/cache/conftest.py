@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.cache.decorators import cached
 from app.routes.arguments import checked
-from app.schemas import parameters as takes
-from benchmarks.faults.servers import Valkey
+from app.schemas.requests import parameters as takes
 from config import load_settings
 from tests.conftest import NOW, SECRET
+from tests.support.faulty_servers import Valkey
 
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/nothing"
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from werkzeug.exceptions import NotFound
 
-from app.audience import MAX_USER_ID
-from app.schemas import parameters as takes
+from app.domain.audience import MAX_USER_ID
+from app.schemas.requests import parameters as takes
 from tests.cache.conftest import Service
 
 HOUR = 3600

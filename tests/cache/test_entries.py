@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.cache import entries
 from app.cache.entries import FORM, Entry
-from benchmarks.faults.servers import Valkey
 from tests.cache.conftest import Service
+from tests.support.faulty_servers import Valkey
 
 ENTRY = Entry.of(Response(b'[{"rank":1}]', mimetype="application/json", headers={"X-Total-Count": "1"}), 10.5, 20.25)
 

@@ -21,10 +21,10 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from app.models.base import Base
-from benchmarks.faults.servers import Address, Proxy, Valkey, free_port, wait_until
 from config import NO_SETTINGS
 from tests.conftest import SECRET
-from tests.factories import Platform
+from tests.support.factories import Platform
+from tests.support.faulty_servers import Address, Proxy, Valkey, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 LISTENS = 5

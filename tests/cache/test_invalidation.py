@@ -9,11 +9,11 @@ from marshmallow import fields
 
 from app.cache import backends, generations
 from app.cache.keys import EVERYONE
-from app.schemas.windows import Parameters
-from benchmarks.faults.servers import Valkey, wait_until
+from app.schemas.requests.windows import Parameters
 from tests.cache.conftest import Service
 from tests.cache.test_stale import AWAY
 from tests.conftest import SECRET
+from tests.support.faulty_servers import Valkey, wait_until
 
 DAY = 24 * 3600
 OF_1 = ["/probe/list/1", "/probe/list/1?limit=5", "/probe/today/1", "/probe/compare/1/2", "/probe/compare/2/1"]

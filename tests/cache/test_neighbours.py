@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from benchmarks.faults.servers import Valkey
 from tests.cache.conftest import Service
+from tests.support.faulty_servers import Valkey
 
 # Everything that the README says the service's user must be allowed to do.
 COMMANDS = {"MGET", "SET", "SETNX", "EXPIRE", "DEL", "EVALSHA", "EVAL", "SCRIPT", "SCAN", "HINCRBY", "HGETALL"}

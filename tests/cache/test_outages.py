@@ -10,9 +10,9 @@ from contextlib import suppress
 import pytest
 from structlog.testing import capture_logs
 
-from benchmarks.faults.servers import BlackHole, Proxy, Valkey, free_port, wait_until
 from tests.cache.conftest import Service
 from tests.cache.test_single_flight import Elsewhere
+from tests.support.faulty_servers import BlackHole, Proxy, Valkey, free_port, wait_until
 
 # Seconds that the cache may cost a request, whatever it does.
 MOST = 0.5

@@ -11,8 +11,8 @@ from werkzeug.exceptions import NotFound
 
 from app.cache import answers
 from app.cache.backends import backend
-from benchmarks.faults.servers import Valkey, wait_until
 from tests.cache.conftest import Service
+from tests.support.faulty_servers import Valkey, wait_until
 
 
 def ask_together(services: list[Service], times: int, path: str = "/probe/list/1") -> list[tuple[int, str]]:

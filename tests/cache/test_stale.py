@@ -12,11 +12,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
 from app.cache.entries import Entry
-from app.schemas import parameters as takes
-from benchmarks.faults.servers import Valkey, wait_until
+from app.schemas.requests import parameters as takes
 from tests.cache.conftest import Service
 from tests.cache.test_contract import HOUR
 from tests.cache.test_single_flight import Elsewhere
+from tests.support.faulty_servers import Valkey, wait_until
 
 AWAY = OperationalError("SELECT 1", {}, DriverError("server closed the connection unexpectedly"))
 # The connection has ended, and the driver does not say so by an OperationalError.

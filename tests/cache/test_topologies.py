@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.servers import Proxy, Valkey, free_port, make_certificate, wait_until
 from tests.cache.conftest import Service
+from tests.support.faulty_servers import Proxy, Valkey, free_port, make_certificate, wait_until
 
 MakeService = Callable[..., Service]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.database import DATABASE, engine_for
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import DATABASE, engine_for
+from app.cli.embedded.server import EmbeddedPostgres
 
 PROJECT = Path(__file__).parents[2]
 

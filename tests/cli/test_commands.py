@@ -12,8 +12,8 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import make_url
 
 from app.cli import create_app
-from app.cli.database import DATABASE
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import DATABASE
+from app.cli.embedded.server import EmbeddedPostgres
 from config import load_settings
 from tests.cli.conftest import PROJECT
 from tests.cli.test_embedded import USER

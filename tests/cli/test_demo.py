@@ -10,12 +10,12 @@ from random import Random
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from app.cli.database import DATABASE, PLATFORM_TABLES, embedded_database, engine_for, is_empty
 from app.cli.demo import SPAN, Size, fill
 from app.cli.demo.catalogue import make_catalogue
 from app.cli.demo.listening import listen
 from app.cli.demo.people import make_people
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import DATABASE, PLATFORM_TABLES, embedded_database, engine_for, is_empty
+from app.cli.embedded.server import EmbeddedPostgres
 from app.cli.serving import demo_database
 from app.models.base import Base
 

@@ -14,9 +14,9 @@ import pytest
 from click import ClickException
 from sqlalchemy import text
 
-from app.cli.database import engine_for
-from app.cli.embedded import EmbeddedPostgres
-from app.cli.server_commands import users
+from app.cli.embedded.commands import users
+from app.cli.embedded.database import engine_for
+from app.cli.embedded.server import EmbeddedPostgres
 from tests.cli.conftest import wait_until
 
 Python = Callable[..., "subprocess.Popen[str]"]
@@ -25,7 +25,7 @@ Python = Callable[..., "subprocess.Popen[str]"]
 USER = """
 import sys, time
 from pathlib import Path
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1])).start()
 print("started", flush=True)
 time.sleep(600)

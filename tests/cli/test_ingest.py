@@ -10,8 +10,8 @@ from click.testing import Result
 from sqlalchemy import text
 
 from app.cli import create_app
-from app.cli.database import DATABASE, embedded_database, engine_for
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.database import DATABASE, embedded_database, engine_for
+from app.cli.embedded.server import EmbeddedPostgres
 from config import load_settings
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"

@@ -14,9 +14,9 @@ from urllib.request import urlopen
 import pytest
 from sqlalchemy import text
 
-from app.cli.database import DATABASE, embedded_database, engine_for
-from app.cli.embedded import EmbeddedPostgres
-from app.cli.server_commands import users
+from app.cli.embedded.commands import users
+from app.cli.embedded.database import DATABASE, embedded_database, engine_for
+from app.cli.embedded.server import EmbeddedPostgres
 from tests.cli.conftest import PROJECT, wait_until
 
 Process = subprocess.Popen[str]
@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 from app.cli import main
 from app.cli.demo import Size
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 
 main(EmbeddedPostgres(Path(sys.argv[1])), Size(users=5, listens=500, artists=24))
 """

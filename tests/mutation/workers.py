@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, NamedTuple
 
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 from tests.mutation.mutants import Mutant
 
 NOT_COPIED = (".git", ".venv", ".env", ".data", ".mutants", ".hypothesis", ".*_cache", "node_modules")

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from werkzeug.test import TestResponse
 
 from config import load_settings
-from tests.depth import is_quick, scaled
 from tests.oracle.calendar import Window, instant_text
 from tests.oracle.lists import PLACEHOLDER
 from tests.oracle.world import World
+from tests.support.depth import is_quick, scaled
 
 
 def examples(number: int) -> Callable[[Any], Any]:

@@ -5,7 +5,6 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.histories import any_limit, any_page
 from tests.oracle.days import activity, clock, sessions, streaks
 from tests.oracle.lists import (
     Asked,
@@ -19,6 +18,7 @@ from tests.oracle.lists import (
     total_listens,
 )
 from tests.oracle.pages import features, summary
+from tests.support.histories import any_limit, any_page
 
 
 def _nothing(_rng: Random) -> dict[str, Any]:

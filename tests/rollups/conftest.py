@@ -7,14 +7,15 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from app.rollups import heavy_users, installation, prefix_sums
-from app.rollups.building import build, start_anew
-from app.rollups.indexes import build_indexes
-from app.rollups.transactions import the_only_writer
-from app.services import sources
+from app.listens import sources
+from app.rollups.counts import heavy_users, prefix_sums
+from app.rollups.installation import install as installation
+from app.rollups.installation.indexes import build_indexes
+from app.rollups.upkeep.building import build, start_anew
+from app.rollups.upkeep.transactions import the_only_writer
 from tests.conftest import NOW
-from tests.factories import Platform
-from tests.servers import database
+from tests.support.factories import Platform
+from tests.support.servers import database
 
 
 def quiet(_what: str) -> None:

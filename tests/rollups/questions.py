@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from app.audience import EVERYONE, Audience
-from app.buckets import BucketError
-from app.ranking import Page, Ranking, SortBy
+from app.domain.audience import EVERYONE, Audience
+from app.domain.buckets import BucketError
+from app.domain.ranking import Page, Ranking, SortBy
+from app.domain.timezones import first_instant, timezone
+from app.domain.today import Today
+from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
 from app.rollups.state import NONE, Rollups, known_current, rollups_of
 from app.services import insights_global_service as of_everyone
 from app.services import insights_service as of_user
-from app.timezones import first_instant, timezone
-from app.today import Today
-from app.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
-from tests.histories import ANCHORS, RANGES, ZONES
 from tests.oracle.checks import difference
+from tests.support.histories import ANCHORS, RANGES, ZONES
 
 # Liberia's clock was 44 minutes and 30 seconds behind until 1972: no quarter of an hour begins with its hours.
 ALL_ZONES = (*ZONES, "Africa/Monrovia")

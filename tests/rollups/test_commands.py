@@ -17,16 +17,17 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from app.cli import create_app
-from app.cli.embedded import SITE
-from app.rollups import indexes, installation
+from app.cli.embedded.server import SITE
+from app.rollups.installation import indexes
+from app.rollups.installation import install as installation
 from app.rollups.state import NONE, rollups_of
-from app.rollups.transactions import snapshot
-from app.rollups.verification import differences
+from app.rollups.upkeep.transactions import snapshot
+from app.rollups.upkeep.verification import differences
 from config import NO_SETTINGS, load_settings
 from tests.conftest import NOW
 from tests.rollups.conftest import operator, quiet
 from tests.rollups.loads import connect, fill, wait_for_commits, writing
-from tests.servers import ROOT, url_of
+from tests.support.servers import ROOT, url_of
 
 Run = Callable[..., Result]
 

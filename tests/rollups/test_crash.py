@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from app.cli.embedded import EmbeddedPostgres
+from app.cli.embedded.server import EmbeddedPostgres
 from app.models.base import Base
-from app.rollups.folding import fold
-from app.rollups.transactions import snapshot
-from app.rollups.verification import differences
+from app.rollups.upkeep.folding import fold
+from app.rollups.upkeep.transactions import snapshot
+from app.rollups.upkeep.verification import differences
 from tests.rollups.conftest import install, operator, quiet
 from tests.rollups.loads import Load, fill, wait_for_commits
 

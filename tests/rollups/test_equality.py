@@ -24,23 +24,23 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
-from app.audience import EVERYONE, Audience
+from app.domain.audience import EVERYONE, Audience
+from app.domain.timezones import timezone
+from app.domain.windows import Window
 from app.rollups import spans
-from app.rollups.building import build, start_anew
-from app.rollups.folding import fold
 from app.rollups.spans import NAMES
 from app.rollups.state import NONE
-from app.rollups.transactions import snapshot as writing_snapshot
-from app.rollups.verification import differences
+from app.rollups.upkeep.building import build, start_anew
+from app.rollups.upkeep.folding import fold
+from app.rollups.upkeep.transactions import snapshot as writing_snapshot
+from app.rollups.upkeep.verification import differences
 from app.services.totals import total_listens
-from app.timezones import timezone
-from app.windows import Window
 from tests.conftest import NOW
-from tests.depth import scaled
-from tests.histories import ANCHORS, DURATIONS
 from tests.rollups.conftest import install, operator, quiet
 from tests.rollups.questions import BITS, Asker, Choose, Question, naive, questions, snapshot
 from tests.rollups.writers import Writer
+from tests.support.depth import scaled
+from tests.support.histories import ANCHORS, DURATIONS
 
 USERS = (1, 2, 3, 10, 2_147_483_647)
 TRACKS = ("a", "B", "A", "_", "é", "zzzzzzzzzzzzzzzzzzzzzzzz")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from benchmarks.faults.servers import Valkey, wait_until
-from tests.factories import Platform
 from tests.rollups.conftest import install
-from tests.servers import Start, database, starting, url_of
+from tests.support.factories import Platform
+from tests.support.faulty_servers import Valkey, wait_until
+from tests.support.servers import Start, database, starting, url_of
 
 MINE, OTHERS, EVERYONES = "/insights/total/listens/1", "/insights/total/listens/2", "/insights/global/total/listens"
 GROUPS = f"{EVERYONES}?users=1,2"

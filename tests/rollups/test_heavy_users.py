@@ -9,21 +9,21 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from app.audience import Audience
+from app.domain.audience import Audience
+from app.domain.timezones import timezone
+from app.domain.windows import Window
+from app.listens import sources
+from app.listens.counted.heavy_user import RankedListens
+from app.listens.live import Listens
+from app.listens.sources import listens_of
 from app.models.rollups import Kind
-from app.rollups import heavy_users
-from app.rollups.folding import fold
-from app.rollups.heavy_users import count_users, due_users
-from app.services import sources
-from app.services.heavy_user import RankedListens
-from app.services.listens import Listens
-from app.services.sources import listens_of
-from app.timezones import timezone
-from app.windows import Window
+from app.rollups.counts import heavy_users
+from app.rollups.counts.heavy_users import count_users, due_users
+from app.rollups.upkeep.folding import fold
 from tests.conftest import NOW
-from tests.factories import Platform
 from tests.rollups.conftest import install
-from tests.servers import url_of
+from tests.support.factories import Platform
+from tests.support.servers import url_of
 
 LISTENS = {1: 9, 2: 10, 3: 30, 4: 12}
 HEAVY = {2, 3, 4}

@@ -9,14 +9,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine
 
-from app.rollups.folding import fold
-from app.rollups.heavy_users import count_users, due_users
-from tests import test_oracle_measures, test_oracle_pages
+from app.rollups.counts.heavy_users import count_users, due_users
+from app.rollups.upkeep.folding import fold
 from tests.conftest import NOW
-from tests.factories import Platform
+from tests.oracle import test_measures as test_oracle_measures
+from tests.oracle import test_pages as test_oracle_pages
 from tests.oracle.checks import examples, uncached
 from tests.rollups.conftest import install
-from tests.servers import url_of
+from tests.support.factories import Platform
+from tests.support.servers import url_of
 
 settings = uncached  # the fixture of conftest.py, overridden
 

@@ -11,18 +11,18 @@ from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.audience import EVERYONE
+from app.domain.audience import EVERYONE
+from app.domain.ranking import SortBy
+from app.domain.timezones import timezone
+from app.domain.windows import CUSTOM, Window
 from app.extensions import db
+from app.listens.sources import listens_of
 from app.models.rollups import Kind
-from app.ranking import SortBy
-from app.rollups.folding import fold
-from app.services.sources import listens_of
-from app.timezones import timezone
-from app.windows import CUSTOM, Window
+from app.rollups.upkeep.folding import fold
 from config import load_settings
 from tests.conftest import NOW
 from tests.rollups.conftest import install
-from tests.servers import url_of
+from tests.support.servers import url_of
 
 LOAD = [
     "INSERT INTO \"Users\" VALUES (1, 'one', 'one@example.com', 'one')",

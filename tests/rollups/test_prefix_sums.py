@@ -13,24 +13,25 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from app.audience import EVERYONE
+from app.domain.audience import EVERYONE
+from app.domain.slots import number_of_slot, start_of_slot
+from app.domain.timezones import timezone
+from app.domain.windows import CUSTOM, Window
+from app.listens.counted.rankings import RankedRelation
+from app.listens.relations import CountedRelation
+from app.listens.sources import listens_of
 from app.models.rollups import Kind
-from app.rollups import folding, prefix_sums, upkeep
-from app.rollups.folding import fold
-from app.rollups.prefix_sums import count_prefixes, due_slots
+from app.rollups.counts import prefix_sums
+from app.rollups.counts.prefix_sums import count_prefixes, due_slots
 from app.rollups.spans import EVER, Base, Edge, Span, base_of
-from app.rollups.upkeep import Upkeep
-from app.rollups.verification import differences
-from app.services.relations import CountedRelation
-from app.services.rolled_up_relations import RankedRelation
-from app.services.sources import listens_of
-from app.slots import number_of_slot, start_of_slot
-from app.timezones import timezone
-from app.windows import CUSTOM, Window
+from app.rollups.upkeep import folding, upkeep
+from app.rollups.upkeep.folding import fold
+from app.rollups.upkeep.upkeep import Upkeep
+from app.rollups.upkeep.verification import differences
 from tests.conftest import NOW
-from tests.factories import Platform
 from tests.rollups.conftest import install, quiet
-from tests.servers import url_of
+from tests.support.factories import Platform
+from tests.support.servers import url_of
 
 FIRST = datetime(2025, 3, 14, 15)
 MONTHS = [datetime(2025, month, 1) for month in range(4, 13)] + [datetime(2026, month, 1) for month in range(1, 12)]

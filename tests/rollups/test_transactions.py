@@ -10,14 +10,16 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from app.rollups import building, heavy_users, installation
-from app.rollups.building import build, start_anew
-from app.rollups.heavy_users import count_users
-from app.rollups.transactions import beside, meanwhile, snapshot, the_only_writer
-from app.rollups.verification import differences
+from app.rollups.counts import heavy_users
+from app.rollups.counts.heavy_users import count_users
+from app.rollups.installation import install as installation
+from app.rollups.upkeep import building
+from app.rollups.upkeep.building import build, start_anew
+from app.rollups.upkeep.transactions import beside, meanwhile, snapshot, the_only_writer
+from app.rollups.upkeep.verification import differences
 from tests.conftest import NOW
-from tests.factories import Platform
 from tests.rollups.conftest import operator, quiet
+from tests.support.factories import Platform
 
 LISTENS = text('SELECT count(*) FROM "History"')
 # From the first listen's to that of the tests.

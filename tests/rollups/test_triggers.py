@@ -12,14 +12,14 @@ import pytest
 from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, text
 
-from app.rollups import installation
-from app.rollups.announcements import UNANNOUNCED
-from app.rollups.building import build, start_anew
-from app.rollups.folding import fold
+from app.rollups.installation import install as installation
+from app.rollups.installation.triggers import CHANNEL, MOST_USERS, PREFIX, WATCHED
 from app.rollups.state import NONE
-from app.rollups.transactions import snapshot as writing_snapshot
-from app.rollups.triggers import CHANNEL, MOST_USERS, PREFIX, WATCHED
-from app.rollups.verification import differences
+from app.rollups.upkeep.announcements import UNANNOUNCED
+from app.rollups.upkeep.building import build, start_anew
+from app.rollups.upkeep.folding import fold
+from app.rollups.upkeep.transactions import snapshot as writing_snapshot
+from app.rollups.upkeep.verification import differences
 from tests.conftest import NOW
 from tests.rollups.conftest import install, operator, quiet
 from tests.rollups.loads import USERS, connect, fill, writing

@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from tests.factories import Platform
+from tests.support.factories import Platform
 
 
 def test_the_full_hour_begins_a_bucket(client: FlaskClient, platform: Platform) -> None:

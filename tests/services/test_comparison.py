@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import Platform
+from tests.support.factories import Platform
 
 
 def test_shared_lists_go_by_the_smaller_of_the_two_counts_and_then_by_id(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import Platform
+from tests.support.factories import Platform
 
 MINUTE = 60_000
 

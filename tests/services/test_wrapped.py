@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from tests.factories import Platform
+from tests.support.factories import Platform
 
 
 def test_ties_go_to_the_earlier_month_day_hour_and_streak(client: FlaskClient, platform: Platform) -> None:

@@ -19,7 +19,7 @@ from redis.lock import Lock
 
 from app.cache.backends import CacheUnavailableError, with_bytes
 from app.cache.backends.redis import Client
-from app.metrics import CACHE_ERRORS
+from app.telemetry.metrics import CACHE_ERRORS
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from app.cli.database import continue_user_ids
 from app.cli.demo.catalogue import make_catalogue
 from app.cli.demo.details import Row, details
 from app.cli.demo.listening import listen
 from app.cli.demo.people import make_people
+from app.cli.embedded.database import continue_user_ids
 from app.models.base import Base
 from app.models.history import Artist, ArtistTrack, History, Track, User
 

@@ -1,0 +1,105 @@
+"""How the service talks to PostgreSQL: read-only snapshots, bounded in time."""
+
+from functools import partial
+from typing import Any
+
+import psycopg2
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
+
+from app.database.deadline import DeadlineConnection
+from app.extensions import db
+from app.telemetry import instrumentation  # noqa: F401  counts what engines and pools do
+
+# Where a pooled connection's record notes that it has not been used yet.
+IS_NEW = "songswap_is_new"
+
+
+def engine_options(config: dict[str, Any], *, answer_within: float | None = None) -> dict[str, Any]:
+    """SQLAlchemy engine options from the settings; `answer_within` (seconds) is for statements without their timeout.
+
+    One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; psycopg2
+    sends that along with BEGIN, at no extra round trip.
+    Where a server or the network has gone silent no statement timeout can help: the TCP settings end the wait where
+    packets are lost, and
+    app.database.deadline where they are taken and not answered. What a request asked for stands in no error's text, and
+    so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep 500 to
+    750 of them.
+    """
+    connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
+    if answer_within is None:
+        answer_within = config["DATABASE_STATEMENT_TIMEOUT"] + connect_timeout
+    return {
+        "pool_size": config["DATABASE_POOL_SIZE"],
+        "max_overflow": config["DATABASE_MAX_OVERFLOW"],
+        "pool_timeout": config["DATABASE_POOL_TIMEOUT"],
+        "pool_use_lifo": True,
+        "query_cache_size": 100,
+        "isolation_level": "REPEATABLE READ",
+        "hide_parameters": True,
+        "connect_args": {
+            "connect_timeout": connect_timeout,
+            "application_name": "songswap-insights",
+            "keepalives_idle": connect_timeout,
+            "keepalives_interval": connect_timeout,
+            "keepalives_count": 2,
+            "tcp_user_timeout": connect_timeout * 1000,
+            "connection_factory": partial(
+                DeadlineConnection, connect_within=connect_timeout, answer_within=answer_within
+            ),
+        },
+    }
+
+
+def init_app(app: Flask) -> None:
+    """Bind the engine, and bound every transaction."""
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app.config)
+    db.init_app(app)
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "connect", _read_only)
+    event.listen(engine, "checkout", partial(_begin, _limits(app.config["DATABASE_STATEMENT_TIMEOUT"])))
+
+
+def _limits(timeout: float) -> str:
+    """What bounds a transaction, and tells the planner of this service's statements.
+
+    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
+    mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
+    to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
+    look up a few hundred tracks. A set of ids that is expected to be larger than `work_mem` is read again for each row
+    that is looked up in it: with the default, after a load of 100,000 listens, lists would take minutes.
+    """
+    settings = {
+        "statement_timeout": str(round(timeout * 1000)),
+        "jit": "off",
+        "random_page_cost": "2",
+        "work_mem": "'64MB'",
+    }
+    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items())
+
+
+def _read_only(connection: Any, record: Any) -> None:
+    """The platform's tables are not ours. This too goes along with BEGIN.
+
+    As SQLAlchemy's option `postgresql_readonly` it would be set and taken back for each request, and fail where the
+    connection was cut after the last query: a right answer would be lost.
+    """
+    connection.readonly = True
+    record.info[IS_NEW] = True
+
+
+def _begin(limits: str, connection: Any, record: Any, _proxy: Any) -> None:
+    """Begin the transaction in which a connection is used, and so find out whether it is still good.
+
+    SQLAlchemy's `pool_pre_ping` asks with a transaction of its own: five round trips more for each request.
+    """
+    is_new = record.info.pop(IS_NEW, False)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(limits)
+    except psycopg2.Error as error:
+        if is_new:
+            raise OperationalError(limits, None, error) from error
+        raise InvalidatePoolError from error

@@ -1,0 +1,154 @@
+"""Which rows of "History" a question is about, as SQL."""
+
+from collections.abc import Hashable
+from functools import cache, cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, any_, bindparam, distinct, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+from app.domain.audience import Audience
+from app.domain.timezones import naive
+from app.domain.utc_offsets import clock_steps, day_steps
+from app.domain.windows import Window
+from app.listens.expressions import between
+from app.models.history import ArtistTrack, History, User
+from app.rollups.spans import Span
+
+
+class Selection:
+    """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
+
+    Statements over them have parameters in place of their values, so that all selections of one shape share them.
+    `name` goes before the names of CTEs and parameters, where one statement has two selections.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        window: Window,
+        *,
+        track_id: str | None = None,
+        artist_id: str | None = None,
+        name: str = "",
+    ) -> None:
+        self.audience = audience
+        self.window = window
+        self.span = Span.of(window)
+        self.track_id = track_id
+        self.artist_id = artist_id
+        self.name = name
+
+    @property
+    def shape(self) -> Hashable | None:
+        """Everything that determines the SQL text of statements over these listens; None where values do, too."""
+        whose = (self.one_by_one, self.audience.user_ids is None, self.track_id is None, self.artist_id is None)
+        return type(self), self.name, whose
+
+    @property
+    def shape_by_time(self) -> Hashable | None:
+        """The same, for statements over these listens by hour or by day."""
+        return self.shape
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters."""
+        values = {
+            "users": self.audience.user_id or list(self.audience.user_ids or ()),
+            "start": self.span.starts,
+            "end": self.span.ends,
+            "track_id": self.track_id,
+            "artist_id": self.artist_id,
+        }
+        return {self.name + name: value for name, value in (values | _steps(self.window.tz)).items()}
+
+    def value(self, name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        """The parameter in whose place one of the `values` goes."""
+        return bindparam(self.name + name, type_=type_)
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the catalogue is looked up value by value: for one user's listens, however many."""
+        return self.audience.user_id is not None
+
+    @property
+    def start(self) -> ColumnElement[Any]:
+        """The instant at which the window begins."""
+        return self.value("start", TIMESTAMP())
+
+    @property
+    def end(self) -> ColumnElement[Any]:
+        """The instant at which the window ends."""
+        return self.value("end", TIMESTAMP())
+
+    @property
+    def at_any_time(self) -> list[ColumnElement[bool]]:
+        """What makes a row of "History" one of these listens, in this window or another; nothing for everything."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.audience.user_id is not None:
+            conditions.append(History.user_id == self.value("users", Integer()))
+        elif self.audience.user_ids is not None:
+            conditions.append(History.user_id == any_(self.value("users", ARRAY(Integer))))
+        if self.track_id is not None:
+            conditions.append(History.track_id == self.value("track_id", String()))
+        if self.artist_id is not None:
+            credited = select(ArtistTrack.track_id).where(ArtistTrack.artist_id == self.value("artist_id", String()))
+            conditions.append(History.track_id.in_(credited))
+        return conditions
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """What makes a row of "History" one of these listens."""
+        return [*self.at_any_time, between(History.played_at, self.start, self.end)]
+
+    @cached_property
+    def rows(self) -> FromClause:
+        """`user_id`, `played_at` and `track_id`: the listens themselves.
+
+        Where a statement needs them twice they are a CTE, which the planner takes as it is. In a subquery it would look
+        up one user's listens of a track by the index on tracks, among those of everyone.
+        """
+        rows = select(History.user_id, History.played_at, History.track_id).where(*self.conditions)
+        return rows.cte(self.name + "listens") if self.at_any_time else rows.subquery()
+
+    def first(self) -> Select[Any]:
+        """The instant of the first listen, null where there is none: one row, one column."""
+        return select(func.min(History.played_at)).where(*self.conditions)
+
+    def last(self) -> Select[Any]:
+        """The instant of the last listen, null where there is none: one row, one column."""
+        return select(func.max(History.played_at)).where(*self.conditions)
+
+    def count(self) -> Select[int]:
+        """The number of listens: one row, one column."""
+        return select(func.count()).select_from(History).where(*self.conditions)
+
+    def distinct_listeners(self) -> Select[int]:
+        """The number of users with a listen: one row, one column."""
+        return select(func.count(distinct(History.user_id))).where(*self.conditions)
+
+    def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
+        """The number of users with at least `plays` listens, one or more: one row, one column.
+
+        Each user's range of the index is read no further than to that listen.
+        """
+        enough = (
+            select(History.played_at)
+            .where(*self.conditions, History.user_id == User.id)
+            .order_by(History.played_at)
+            .offset(plays - 1)
+            .limit(1)
+        )
+        return select(func.count()).select_from(User).where(enough.exists())
+
+
+@cache
+def _steps(tz: ZoneInfo) -> dict[str, Any]:
+    """The steps of a zone's clock and calendar as arrays, by the names of their parameters."""
+    values: dict[str, Any] = {}
+    for name, steps in (("clock", clock_steps(tz)), ("day", day_steps(tz))):
+        values[name + "_starts"] = [naive(step.start) for step in steps if step.start]
+        values[name + "_offsets"] = [step.offset for step in steps]
+    return values

@@ -1,0 +1,191 @@
+"""What the insight routes take in their path and query. One schema a concern; a route's schema combines them.
+
+Loading gives the values that services take: an `Audience`, a `Window`, a `Ranking`. Every error names what was given
+and what is allowed.
+"""
+
+from datetime import date
+from typing import Any
+
+from flask import current_app
+from marshmallow import ValidationError, post_load, validates_schema
+
+from app.domain.audience import EVERYONE, MAX_GROUP_SIZE, MAX_USER_ID, Audience
+from app.domain.buckets import UNITS
+from app.domain.ranking import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Page, Ranking, SortBy
+from app.domain.timezones import WindowError, first_instant
+from app.domain.today import Today
+from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
+from app.schemas.requests.fields import BoundedInteger, Choice, Day, EntityId, Flag, Instant, UserId, UserIds
+from app.schemas.requests.windows import InWindow, InZone, Parameters, window_of
+
+USER_ID = {"description": "A user's id.", "minimum": 1, "maximum": MAX_USER_ID, "example": 1}
+
+
+class OfUser(Parameters):
+    """The listens of the user in the path."""
+
+    user_id = UserId(required=True, metadata=USER_ID)
+
+    @post_load
+    def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        data["audience"] = Audience.user(data.pop("user_id"))
+        return data
+
+
+class OfEveryone(Parameters):
+    """Everyone's listens, or those of a group."""
+
+    users = UserIds(
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": f"Up to {MAX_GROUP_SIZE} user ids, comma separated: the insight over that group alone."
+        },
+    )
+
+    @post_load
+    def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        users = data.pop("users")
+        data["audience"] = EVERYONE if users is None else Audience.group(users)
+        return data
+
+
+class InPages(Parameters):
+    """Which page of a list."""
+
+    limit = BoundedInteger(1, MAX_LIMIT, DEFAULT_LIMIT, "The number of rows on a page.")
+    offset = BoundedInteger(0, MAX_OFFSET, 0, "The number of rows before the page.")
+
+    @post_load
+    def _page(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return data | {"page": Page(limit=data.pop("limit"), offset=data.pop("offset"))}
+
+
+class PagesInWindow(InPages, InWindow):
+    """A page of a list over a window."""
+
+
+class RankedInWindow(InPages, InWindow):
+    """A page of a ranked list over a window."""
+
+    by = Choice(tuple(SortBy), SortBy.COUNT.value, "The measure that the list is ranked by.")
+    compare = Choice(
+        ("previous",), None, "Adds each row's rank and count in the window just before. Needs a window of two ends."
+    )
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_compare(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if data.get("compare"):
+            try:
+                window_of(data).previous()
+            except WindowError as error:
+                raise ValidationError(error.detail, "compare") from error
+
+    @post_load
+    def _page(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        ranking = Ranking(
+            limit=data.pop("limit"),
+            offset=data.pop("offset"),
+            by=SortBy(data.pop("by")),
+            compare=data.pop("compare") is not None,
+        )
+        return data | {"ranking": ranking}
+
+
+class ListenTimeInWindow(InWindow):
+    """The listen time over a window, as a number or as a text."""
+
+    as_string = Flag(
+        load_default=False, metadata={"description": "Gives the text `28093d 4h 35m 1s` rather than milliseconds."}
+    )
+
+
+class TodayInWindow(InWindow):
+    """A window, and the day that it is today in its time zone."""
+
+    @post_load
+    def _make_window(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        data = super()._make_window(data)
+        return data | {"today": Today.at(current_app.config["CLOCK"](), data["window"].tz)}
+
+
+class ActivityInWindow(InWindow):
+    """The buckets of a series."""
+
+    bucket = Choice(UNITS, None, "The unit of the buckets. `day` up to 92 days, `month` up to 5 years, else `year`.")
+
+
+class WithLimit(Parameters):
+    """How many rows the lists inside an answer have."""
+
+    limit = BoundedInteger(1, MAX_LIMIT, DEFAULT_LIMIT, "The number of rows of each list.")
+
+
+class StreaksInWindow(WithLimit, TodayInWindow):
+    """The runs of days in a window."""
+
+
+class SessionsInWindow(WithLimit, InWindow):
+    """The sessions of a window."""
+
+    gap_minutes = BoundedInteger(1, 1440, 30, "The minutes without music after which a new session starts.")
+
+
+class ComparisonInWindow(WithLimit, InWindow):
+    """Another user to compare with."""
+
+    other_user_id = UserId(required=True, metadata=USER_ID | {"example": 2})
+
+    @post_load
+    def _other(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return data | {"other": Audience.user(data.pop("other_user_id"))}
+
+
+class TrackInWindow(WithLimit, InWindow):
+    """A track over a window."""
+
+    track_id = EntityId(required=True, metadata={"description": "A track's id.", "example": "mW6DdJPHAiRXhdIoSD4uMR"})
+
+
+class ArtistInWindow(WithLimit, InWindow):
+    """An artist over a window."""
+
+    artist_id = EntityId(
+        required=True, metadata={"description": "An artist's id.", "example": "42Jkz9gt6Bmt4uAMXEfJcf"}
+    )
+
+
+class Before(WithLimit):
+    """A page of a list that grows at its head."""
+
+    before = Instant(
+        load_default=None,
+        allow_none=False,
+        metadata={"description": "Only what was played before this instant; a page's `next` names the next page's."},
+    )
+
+
+class OnDay(InZone):
+    """A day of the year."""
+
+    date = Day(
+        load_default=None, allow_none=False, metadata={"description": "The day; without it, today in the time zone."}
+    )
+
+    @post_load
+    def _day(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        day, tz = data.pop("date"), data.pop("tz")
+        today = Today(day) if day else Today.at(current_app.config["CLOCK"](), tz)
+        return data | {"today": today, "window": Window.all_time(tz)}
+
+
+class InYear(InZone):
+    """A calendar year."""
+
+    year = BoundedInteger(MIN_BOUND.year, MAX_BOUND.year - 1, None, "The year.", example=2026)
+
+    @post_load
+    def _year(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        start, end = (first_instant(date(year, 1, 1), data["tz"]) for year in (data["year"], data["year"] + 1))
+        return data | {"window": Window(CUSTOM, start, end, data.pop("tz"))}

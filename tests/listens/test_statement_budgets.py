@@ -1,0 +1,154 @@
+"""How many statements an answer takes: few, and as many for a long history as for none."""
+
+from collections.abc import Mapping
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.listens import sources
+from tests.support.factories import Platform
+
+USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists", "top/genres"]
+USER_NUMBERS = [
+    "total/listens",
+    "total/listen-time",
+    "distinct/tracks",
+    "distinct/artists",
+    "distinct/primary-artists",
+    "distinct/genres",
+]
+
+LISTS = [
+    *(f"/insights/{path}/1" for path in USER_LISTS),
+    *(f"/insights/global/{path}" for path in [*USER_LISTS, "top/listeners"]),
+]
+NUMBERS = [
+    *(f"/insights/{path}/1" for path in USER_NUMBERS),
+    *(f"/insights/global/{path}" for path in [*USER_NUMBERS, "distinct/listeners"]),
+]
+# Pages that put several insights together.
+PAGES = [
+    *(f"/insights/{path}/1" for path in ("summary", "activity", "clock", "features", "streaks", "sessions")),
+    *(f"/insights/global/{path}" for path in ("summary", "activity", "clock", "features")),
+    *(f"/insights/{audience}" for audience in ("discoveries/tracks/1", "discoveries/artists/1")),
+    *(f"/insights/global/discoveries/{kind}" for kind in ("tracks", "artists")),
+    "/insights/history/1",
+    "/insights/on-this-day/1",
+    "/insights/wrapped/1/2026",
+    "/insights/compare/1/2",
+    "/insights/tracks/heard",
+    "/insights/artists/heard",
+]
+MOST = dict.fromkeys(PAGES, 8) | {
+    "/insights/compare/1/2": 4,  # whether there are rollups, the comparison, and the names of artists and tracks
+    "/insights/artists/heard": 10,  # followers and genres besides all that a track's page has, and the rank
+}
+WINDOWS = [
+    {},
+    {"range": "this_year", "tz": "America/Havana"},
+    {"from": "2026-01-01", "to": "2027-01-01"},
+    {"to": "2027-01-01", "tz": "Asia/Kathmandu"},
+]
+
+
+# The statement with which an answer begins: whether there are rollups.
+ASKS_FOR_ROLLUPS = 1
+
+
+@pytest.fixture(autouse=True)
+def always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer about a user asks each time whether the user is counted ahead, not once a minute."""
+    monkeypatch.setattr(sources, "UNCOUNTED_FOR", 0)
+
+
+@pytest.fixture
+def long_history(platform: Platform) -> None:
+    """Ninety listens by two users of thirty tracks, with several artists and images each."""
+    users = [platform.user(1), platform.user(2)]
+    for number in range(30):
+        artists = [platform.artist(f"{number}-{place}", images=[(64, 64, "s"), (300, 300, "l")]) for place in range(3)]
+        track = platform.track(primary=artists[:2], featured=artists[2:], images=[(64, 64, "s")], preview="p")
+        platform.listens(users[number % 2], track, 3)
+
+
+def number_of_statements(statements: list[str], client: FlaskClient, path: str, query: Mapping[str, object]) -> int:
+    """The statements behind one answer, which has to be a new one."""
+    statements.clear()
+    answer = client.get(path, query_string=query)
+    assert (answer.status_code, answer.headers["X-Cache"]) == (200, "MISS")
+    return len(statements)
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_takes_at_most_two_statements_whatever_its_length(
+    path: str, client: FlaskClient, statements: list[str]
+) -> None:
+    pages: list[dict[str, object]] = [
+        {"limit": 1},
+        {"limit": 100},
+        {"limit": 5, "offset": 7},
+        {"limit": 3, "by": "listen_time"},
+    ]
+    for window in WINDOWS:
+        numbers = {number_of_statements(statements, client, path, window | page) for page in pages}
+
+        assert len(numbers) == 1, (window, numbers)
+        assert max(numbers) <= 2 + ASKS_FOR_ROLLUPS, window
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS)
+def test_a_comparison_takes_at_most_three(path: str, client: FlaskClient, statements: list[str]) -> None:
+    query = {"range": "this_year", "compare": "previous"}
+    numbers = {number_of_statements(statements, client, path, query | {"limit": limit}) for limit in (1, 100)}
+
+    assert len(numbers) == 1, numbers
+    assert max(numbers) <= 3 + ASKS_FOR_ROLLUPS
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", NUMBERS)
+def test_a_number_takes_one_statement(path: str, client: FlaskClient, statements: list[str]) -> None:
+    for window in WINDOWS:
+        assert number_of_statements(statements, client, path, window) == 1 + ASKS_FOR_ROLLUPS, window
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
+    path: str, client: FlaskClient, platform: Platform, statements: list[str]
+) -> None:
+    one, two = platform.user(1), platform.user(2)
+    artist = platform.artist("heard", genres=["pop"])
+    tracks = [platform.track("heard", primary=[artist], features={})]
+    tracks += [platform.track(primary=[platform.artist(genres=["pop", "rock"])], features={}) for _ in range(30)]
+    for user in (one, two):
+        platform.listens(user, tracks[0], 1, day="2025-11-23")
+        platform.listens(user, tracks[0], 1, day="2026-11-22")
+    short = number_of_statements(statements, client, path, {"tz": "UTC"} if "history" not in path else {})
+
+    for number, track in enumerate(tracks):
+        for user in (one, two):
+            platform.listens(user, track, 2, day=f"2026-{1 + number % 11:02}-11")
+            platform.listens(user, track, 1, day=f"{1990 + number}-11-23")
+    # Other parameters, for the answer to the first ones is in the cache.
+    query = {"limit": 50} if "history" in path else {"tz": "Etc/UTC"}
+    long = number_of_statements(statements, client, path, query)
+
+    assert long == short <= MOST[path]
+
+
+@pytest.mark.parametrize("path", LISTS + NUMBERS)
+def test_an_empty_history_takes_no_more(path: str, client: FlaskClient, statements: list[str]) -> None:
+    assert number_of_statements(statements, client, path, {}) <= (1 if path in NUMBERS else 2) + ASKS_FOR_ROLLUPS
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("path", LISTS + NUMBERS)
+def test_a_cached_answer_and_a_wrong_request_take_none(path: str, client: FlaskClient, statements: list[str]) -> None:
+    client.get(path)
+    statements.clear()
+
+    assert client.get(path).headers["X-Cache"] == "HIT"
+    assert client.get(path, query_string={"nonsense": 1}).status_code == 400
+    assert statements == []
