@@ -33,10 +33,11 @@ test-thorough: test  ## run the suite, then what `make test` leaves out and all 
 	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile thorough --cov --cov-append
 	.ci/on-postgres-15 $(PYTEST) --hypothesis-profile thorough
 
-lint: .venv/installed  ## check style, types, security, the Dockerfile and the English
+lint: .venv/installed  ## check style, types, the rooms' imports, security, the Dockerfile and the English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(INSECURE_CODE)
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/codespell

@@ -14,6 +14,7 @@ from app.cache import backends
 from app.database import engine as database
 from app.domain.now import now
 from app.extensions import compress
+from app.rollups import gauges  # noqa: F401  which `/metrics` asks
 from app.routes.cache import cache_bp
 from app.routes.docs import docs_bp
 from app.routes.entities import entities_bp

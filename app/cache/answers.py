@@ -17,9 +17,9 @@ from app.cache import generations
 from app.cache.backends import Backend, CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
+from app.database.outages import unavailable
 from app.telemetry import logs
 from app.telemetry.metrics import CACHE_ANSWERS
-from app.web.errors import unavailable
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03

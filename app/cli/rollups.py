@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.cli.embedded.database import database_of_command
-from app.database.connections import direct_engine
+from app.database.engine import direct_engine
 from app.rollups.counts.heavy_users import MANY
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes

@@ -1,11 +1,12 @@
 """How the service talks to PostgreSQL: read-only snapshots, bounded in time."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import psycopg2
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from app.database.deadline import DeadlineConnection
@@ -22,10 +23,9 @@ def engine_options(config: dict[str, Any], *, answer_within: float | None = None
     One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; psycopg2
     sends that along with BEGIN, at no extra round trip.
     Where a server or the network has gone silent no statement timeout can help: the TCP settings end the wait where
-    packets are lost, and
-    app.database.deadline where they are taken and not answered. What a request asked for stands in no error's text, and
-    so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep 500 to
-    750 of them.
+    packets are lost, and app.database.deadline where they are taken and not answered. What a request asked for stands in
+    no error's text, and so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep 500
+    to 750 of them.
     """
     connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
     if answer_within is None:
@@ -60,6 +60,16 @@ def init_app(app: Flask) -> None:
         engine = db.engine
     event.listen(engine, "connect", _read_only)
     event.listen(engine, "checkout", partial(_begin, _limits(app.config["DATABASE_STATEMENT_TIMEOUT"])))
+
+
+def direct_engine(config: Mapping[str, Any], *, answer_within: float | None = None) -> Engine:
+    """Sessions of their own: a pooler in transaction mode would neither pass on notifications nor keep a lock.
+
+    An answer takes `answer_within` seconds at most in a process that serves, a request's time unless it is given.
+    """
+    uri = config["DATABASE_DIRECT_URI"] or config["SQLALCHEMY_DATABASE_URI"]
+    options = engine_options(dict(config), answer_within=answer_within)
+    return create_engine(uri, poolclass=NullPool, connect_args=options["connect_args"])
 
 
 def _limits(timeout: float) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
 from app.rollups.state import read
+from app.telemetry.metrics import AT_SCRAPE
 
 
 class Lag(Collector):
@@ -30,3 +31,6 @@ class Lag(Collector):
         yield GaugeMetricFamily("insights_rollups_trusted", trusted, value=int(rollups.distrust is None))
         pending = "Changes of listens that are not folded into the rollups yet; every answer counts them in."
         yield GaugeMetricFamily("insights_rollups_waiting_changes", pending, value=waiting or 0)
+
+
+AT_SCRAPE.register(Lag())

@@ -9,7 +9,6 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.rollups.gauges import Lag
 from app.version import VERSION
 
 # Numbers that each process counts.
@@ -68,7 +67,6 @@ CONNECTIONS_MAX = Gauge(
     registry=REGISTRY,
 )
 Info("insights_build", "The version that is running.", registry=AT_SCRAPE).info({"version": VERSION})
-AT_SCRAPE.register(Lag())
 
 
 def observe(method: str, route: str | None, status: int, seconds: float) -> None:

@@ -6,18 +6,14 @@ from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app.cache.backends import CacheUnavailableError
+from app.database.outages import sqlstate, unavailable
 from app.domain.timezones import WindowError
 
 log = structlog.get_logger(__name__)
-
-# SQLSTATE of a statement that ran into its timeout, and of a database that lacks what the service reads.
-QUERY_CANCELED = "57014"
-SCHEMA_DIFFERS = {"42P01", "42703", "42501", "3F000"}  # undefined table, undefined column, no privilege, no schema
 
 # What may stand in a URI's path as it is (RFC 3986).
 IN_A_PATH = "/!$&'()*+,;=:@"
@@ -76,27 +72,10 @@ def _database_error(error: SQLAlchemyError) -> Response:
         return _unexpected(error)
     # The first line of the driver's text names the table or the server; what follows may quote rows.
     reason = str(getattr(error, "orig", error)).partition("\n")[0]
-    log.error("database_unavailable", error=type(error).__name__, sqlstate=_sqlstate(error), reason=reason)
+    log.error("database_unavailable", error=type(error).__name__, sqlstate=sqlstate(error), reason=reason)
     response = problem(503, detail)
     response.headers["Retry-After"] = "5"
     return response
-
-
-def unavailable(error: SQLAlchemyError) -> str | None:
-    """Why the database cannot answer now; None where the fault is this service's own."""
-    if isinstance(error, PoolTimeout):
-        return "The database is busy"
-    if _sqlstate(error) == QUERY_CANCELED:
-        return "The database took too long to answer"
-    if _sqlstate(error) in SCHEMA_DIFFERS:
-        return "The database lacks a table or a column of the platform, or does not let this service read it"
-    if isinstance(error, OperationalError | InterfaceError) or getattr(error, "connection_invalidated", False):
-        return "The database cannot be reached"
-    return None
-
-
-def _sqlstate(error: SQLAlchemyError) -> str | None:
-    return getattr(error.orig, "pgcode", None) if isinstance(error, DBAPIError) else None
 
 
 def _cache_error(_error: CacheUnavailableError) -> Response:

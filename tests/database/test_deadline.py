@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.database import deadline
-from app.database.connections import direct_engine
+from app.database.engine import direct_engine
 from config import load_settings
 from tests.conftest import SECRET
 from tests.support.faulty_servers import Proxy, wait_until

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from app.cache import generations
 from app.cache.backends import Backend, CacheUnavailableError, backend
 from app.cache.keys import EVERYONE
-from app.database.connections import direct_engine
+from app.database.engine import direct_engine
 from app.rollups.installation.triggers import CHANNEL, MOST_USERS
 from app.rollups.state import IS_CURRENT
 

@@ -8,7 +8,7 @@ import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
 
-from app.database.connections import direct_engine
+from app.database.engine import direct_engine
 from app.rollups.counts.prefix_sums import due_slots
 from app.rollups.counts.windows import missing_windows
 from app.rollups.installation.install import is_complete
