@@ -38,7 +38,7 @@ def _observe(context: Any) -> None:
         return
     delattr(context, STARTED)
     QUERIES.observe(time.perf_counter() - started)
-    g.queries = g.get("queries", 0) + 1
+    g.queries += 1
 
 
 @event.listens_for(QueuePool, "connect")

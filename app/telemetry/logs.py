@@ -42,7 +42,7 @@ def configure(level: str) -> None:
         renderers: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     else:
         renderers = [structlog.processors.ExceptionRenderer(_without_texts), _as_json]
-    # Rendered before they reach the logger: ProcessorFormatter would copy each record, and take twice as long.
+    # Our events are rendered first: ProcessorFormatter copies each record, which takes a tenth of a cached hit.
     events = logging.getLogger("songswap_insights")
     events.handlers = [logging.StreamHandler()]
     events.propagate = False
