@@ -109,10 +109,12 @@ def test_no_change_is_compared_with_each_other_whatever_the_planner_knows(change
         gone_through = rows_gone_through(connection)
         for kind, by in product(Kind, SortBy):
             with Session(connection, join_transaction_mode="create_savepoint") as session:
-                relation = getattr(listens_of(session, EVERYONE, ALL_TIME), f"by_{kind.name.lower()}")
-                session.execute(select(relation.page(by, 10)))
+                listens = listens_of(session, EVERYONE, ALL_TIME)
+                relation = getattr(listens, f"by_{kind.name.lower()}")
+                session.execute(select(relation.page(by, 10)), listens.values)
         with Session(connection, join_transaction_mode="create_savepoint") as session:
-            session.execute(listens_of(session, EVERYONE, WEEK).whole(SortBy.LISTEN_TIME, relation))
+            week = listens_of(session, EVERYONE, WEEK)
+            session.execute(week.whole(SortBy.LISTEN_TIME, relation), week.values)
         assert len(gone_through) > 2 * len(Kind)
         fold(connection)
         transaction.rollback()
