@@ -1,12 +1,12 @@
 """How many examples the tests try that make their own: a profile of Hypothesis, chosen by `--hypothesis-profile`.
 
-`quick` is the default. `thorough` tries four times as many, the same ones each time; `deep` tries twenty times as many
-as `thorough`, and other ones each time.
+`quick` is the default. `thorough` tries ten times as many, the same ones each time; `deep` tries twenty times as many as
+`thorough`, and other ones each time.
 """
 
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True, database=None)
+settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.register_profile("deep", settings.get_profile("thorough"), max_examples=2000, derandomize=False)
 settings.load_profile("quick")
