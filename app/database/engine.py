@@ -23,9 +23,9 @@ def engine_options(config: dict[str, Any], *, answer_within: float | None = None
     One request reads one snapshot (REPEATABLE READ), so that the queries behind a page agree with each other; psycopg2
     sends that along with BEGIN, at no extra round trip.
     Where a server or the network has gone silent no statement timeout can help: the TCP settings end the wait where
-    packets are lost, and app.database.deadline where they are taken and not answered. What a request asked for stands in
-    no error's text, and so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep 500
-    to 750 of them.
+    packets are lost, and app.database.deadline where they are taken and not answered. What a request asked for stands
+    in no error's text, and so in no log. A compiled statement takes a quarter of a megabyte, and SQLAlchemy would keep
+    500 to 750 of them.
     """
     connect_timeout = config["DATABASE_CONNECT_TIMEOUT"]
     if answer_within is None:

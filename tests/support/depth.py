@@ -1,7 +1,7 @@
 """How many examples the tests try that make their own: a profile of Hypothesis, chosen by `--hypothesis-profile`.
 
-`quick` is the default. `thorough` tries ten times as many, the same ones each time; `deep` tries twenty times as many as
-`thorough`, and other ones each time.
+`quick` is the default. `thorough` tries ten times as many, the same ones each time; `deep` tries twenty times as many
+as `thorough`, and other ones each time.
 """
 
 from hypothesis import settings
