@@ -304,7 +304,7 @@ def test_a_worker_that_is_killed_while_it_computes(start: Start, fleet: Fleet, d
             os.kill(dying.workers()[0], signal.SIGKILL)
             with pytest.raises((OSError, http.client.HTTPException)):
                 request.result()
-        # Whoever waits is told to come again, until the lock's time is over.
+        # Callers who wait are told to come again, until the time of the lock is over.
         assert other.ask(path).status == 503
         wait_until(lambda: other.ask(path).status == 200, 20)
     wait_until(dying.is_up)

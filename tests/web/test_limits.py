@@ -176,7 +176,7 @@ def limited_on(make_service: MakeService, port: int, limit: str = "50 per hour")
 
 
 def ask_for_docs(service: Service, most: float = MOST) -> int:
-    """The status of an answer for which the cache is not asked, and which takes so many seconds at most."""
+    """The status of an answer for which the cache is not asked, in at most `most` seconds."""
     started = time.monotonic()
     status = service.get("/docs").status_code
     assert time.monotonic() - started < most
