@@ -34,16 +34,16 @@ Run = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def shared_engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[Engine]:
-    """A platform's database with some listens."""
-    for engine in make_database("rollups_commands"):
-        with engine.begin() as connection:
-            fill(connection)
-        yield engine
+    """A platform's database."""
+    yield from make_database("rollups_commands")
 
 
 @pytest.fixture
 def platform_engine(shared_engine: Engine) -> Iterator[Engine]:
-    """The platform's database, without rollups before and after the test."""
+    """The platform's database with some listens, without rollups before and after the test."""
+    with shared_engine.begin() as connection:
+        connection.execute(text('TRUNCATE "Users", "Artists", "Tracks" CASCADE'))
+        fill(connection)
     yield shared_engine
     with operator(shared_engine) as connection:
         installation.uninstall(connection, quiet)
@@ -280,7 +280,7 @@ def test_an_emptied_table_is_built_anew_by_install(rollups: Run, platform_engine
 
 
 TAMPERED = [
-    ("UPDATE insights.rankings SET plays = plays + 1 WHERE id = 'track3'", "track 'track3'"),
+    ("UPDATE insights.rankings SET plays = plays + 1 WHERE id = 'track5'", "track 'track5'"),
     ("UPDATE insights.rankings SET listen_time_ms = 7 WHERE id = 'genre2'", "genre 'genre2'"),
     ("DELETE FROM insights.rankings WHERE id = 'artist4' AND kind = 2", "artist 'artist4'"),
     ("INSERT INTO insights.rankings SELECT id, 3, 1, 1, 'x' FROM insights.windows", "primary artist 'x'"),
@@ -294,7 +294,7 @@ TAMPERED = [
     ("DELETE FROM insights.sizes WHERE kind = 1", "size of the ranking of kind track"),
     ("UPDATE insights.slots SET plays = 9 WHERE slot = 1994956", "slot 1994956"),
     ("DELETE FROM insights.slots", "slots: "),
-    ("DELETE FROM insights.firsts WHERE id = 'track4'", "first listens: track 'track4'"),
+    ("DELETE FROM insights.firsts WHERE id = 'track6'", "first listens: track 'track6'"),
     (
         "UPDATE insights.firsts SET played_at = played_at - interval '1 us' WHERE id = 'artist2'",
         "first listens: primary artist 'artist2'",
@@ -328,8 +328,8 @@ def test_verify_names_each_difference(installed: Engine) -> None:
 
 def test_verify_ends_with_an_exit_code_until_all_is_right_again(rollups: Run, installed: Engine) -> None:
     with installed.begin() as connection:
-        connection.execute(text("UPDATE insights.rankings SET plays = plays + 1 WHERE id = 'track3'"))
-    assert "track 'track3' has" in rollups("verify", exit_code=1).output
+        connection.execute(text("UPDATE insights.rankings SET plays = plays + 1 WHERE id = 'track5'"))
+    assert "track 'track5' has" in rollups("verify", exit_code=1).output
     rollups("rebuild")
     rollups("verify")
 
