@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache.backends import CacheUnavailableError, backend
+from app.database.outages import unavailable
 from app.database.readiness import missing_from_schema
 from app.extensions import db
 from app.rollups.state import read
@@ -68,5 +69,5 @@ def _database_checks() -> tuple[str, str]:
         missing = missing_from_schema(db.session())
     except SQLAlchemyError as error:
         log.warning("database_unreachable", error=type(error).__name__)
-        return "cannot be reached", "unknown"
+        return unavailable(error) or "cannot answer", "unknown"
     return "ok", f"missing or not readable: {', '.join(missing)}" if missing else "ok"

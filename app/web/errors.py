@@ -67,13 +67,13 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _database_error(error: SQLAlchemyError) -> Response:
-    detail = unavailable(error)
-    if detail is None:
+    meaning = unavailable(error)
+    if meaning is None:
         return _unexpected(error)
     # The first line of the driver's text names the table or the server; what follows may quote rows.
     reason = str(getattr(error, "orig", error)).partition("\n")[0]
     log.error("database_unavailable", error=type(error).__name__, sqlstate=sqlstate(error), reason=reason)
-    response = problem(503, detail)
+    response = problem(503, f"The database {meaning}")
     response.headers["Retry-After"] = "5"
     return response
 

@@ -197,7 +197,41 @@ def test_a_pool_that_has_no_connection_left_is_a_503(own_database: str) -> None:
     client = app.test_client()
     with app.app_context(), db.engine.connect():
         check_away(client.get("/insights/total/listens/1"), "The database is busy")
+        assert client.get("/ready").json["checks"]["database"] == "is busy"
     assert client.get("/insights/total/listens/1").json == 0
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "told"),
+    [
+        ("40001", "gave this query up, because of others that ran beside it"),
+        ("40P01", "gave this query up, because of others that ran beside it"),
+        ("53100", "is out of disk, memory or connections"),
+        ("53200", "is out of disk, memory or connections"),
+        ("53300", "is out of disk, memory or connections"),
+        ("54000", "has limits that are too low for this query"),
+        ("54001", "has limits that are too low for this query"),
+        ("55P03", "has locked what this query reads"),
+        ("55000", "cannot answer"),
+        ("57014", "took too long to answer"),
+        ("57P01", "cannot be reached"),
+        ("57P03", "cannot be reached"),
+        ("58030", "cannot read its files"),
+        ("26000", "cannot answer"),
+        ("08006", "cannot be reached"),
+    ],
+)
+def test_an_error_of_the_database_says_what_it_is(sqlstate: str, told: str, own_database: str) -> None:
+    write(
+        own_database,
+        f"CREATE FUNCTION fail() RETURNS SETOF \"History\" LANGUAGE plpgsql AS "
+        f"$$BEGIN RAISE EXCEPTION 'a row' USING ERRCODE = '{sqlstate}'; END$$",
+        'ALTER TABLE "History" RENAME TO elsewhere',
+        'CREATE VIEW "History" AS SELECT * FROM fail()',
+    )
+    refused = service_on(own_database).get("/insights/total/listens/1")
+    check_away(refused, f"The database {told}")
+    assert "a row" not in refused.text
 
 
 def test_the_service_cannot_write(own_database: str) -> None:
