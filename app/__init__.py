@@ -13,7 +13,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.cache import backends
 from app.database import engine as database
 from app.domain.now import now
-from app.extensions import compress
 from app.rollups import gauges  # noqa: F401  which `/metrics` asks
 from app.routes.cache import cache_bp
 from app.routes.docs import docs_bp
@@ -22,17 +21,9 @@ from app.routes.insights import insights_bp
 from app.routes.insights_global import insights_global_bp
 from app.routes.service import service_bp
 from app.telemetry import logs
-from app.web import auth, errors, headers, limits, openapi
+from app.web import auth, compression, errors, headers, limits, openapi
 from app.web.json import JSONProvider
 from config import check_database, load_settings
-
-# A 304 is the cache's own affair. No HTML: an answer to OPTIONS is an empty page.
-COMPRESSION = {
-    "COMPRESS_ALGORITHM": ["zstd", "br", "gzip"],
-    "COMPRESS_ALGORITHM_STREAMING": ["zstd", "br", "gzip"],  # files, too
-    "COMPRESS_MIMETYPES": ["application/json", "application/problem+json", "text/css", "text/javascript"],
-    "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,
-}
 
 
 def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
@@ -46,7 +37,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     app.json = JSONProvider(app)
     # A path with // in it is not there: to send a caller elsewhere would take the host that it named.
     app.url_map.merge_slashes = False
-    app.config.from_mapping(settings, **COMPRESSION, CLOCK=now)
+    app.config.from_mapping(settings, CLOCK=now)
     backends.init_app(app)
     logs.init_app(app)
     auth.init_app(app)
@@ -54,7 +45,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     headers.init_app(app)
     errors.init_app(app)
     database.init_app(app)
-    compress.init_app(app)
+    compression.init_app(app)
     for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)

@@ -10,7 +10,7 @@ LACKS = "lacks a table or a column of the platform, or does not let this service
 MEANINGS = {
     "08": UNREACHABLE,
     "3F000": LACKS,  # no schema
-    "40": "gave this query up, because of others that ran beside it",  # a deadlock; on a standby a conflict
+    "40": "gave this query up, because of others that ran at the same time",  # a deadlock; on a standby a conflict
     "42501": LACKS,  # no privilege
     "42703": LACKS,  # undefined column
     "42P01": LACKS,  # undefined table

@@ -204,8 +204,8 @@ def test_a_pool_that_has_no_connection_left_is_a_503(own_database: str) -> None:
 @pytest.mark.parametrize(
     ("sqlstate", "told"),
     [
-        ("40001", "gave this query up, because of others that ran beside it"),
-        ("40P01", "gave this query up, because of others that ran beside it"),
+        ("40001", "gave this query up, because of others that ran at the same time"),
+        ("40P01", "gave this query up, because of others that ran at the same time"),
         ("53100", "is out of disk, memory or connections"),
         ("53200", "is out of disk, memory or connections"),
         ("53300", "is out of disk, memory or connections"),
@@ -224,7 +224,7 @@ def test_a_pool_that_has_no_connection_left_is_a_503(own_database: str) -> None:
 def test_an_error_of_the_database_says_what_it_is(sqlstate: str, told: str, own_database: str) -> None:
     write(
         own_database,
-        f"CREATE FUNCTION fail() RETURNS SETOF \"History\" LANGUAGE plpgsql AS "
+        f'CREATE FUNCTION fail() RETURNS SETOF "History" LANGUAGE plpgsql AS '
         f"$$BEGIN RAISE EXCEPTION 'a row' USING ERRCODE = '{sqlstate}'; END$$",
         'ALTER TABLE "History" RENAME TO elsewhere',
         'CREATE VIEW "History" AS SELECT * FROM fail()',
