@@ -86,6 +86,11 @@ class Asked(NamedTuple):
             fresh_until, serve_until = min(fresh_until, until), min(serve_until, until)
         return Found(Entry.of(response, fresh_until, serve_until), state)
 
+    def read(self, stored: bytes | None) -> Entry | None:
+        """The answer that is kept; None for one from a time to come, when the clock was ahead."""
+        entry = Entry.read(stored)
+        return entry if entry is not None and entry.fresh_until <= now() + self.fresh else None
+
 
 _no_refresh_until = 0.0
 _flights: dict[str, Future[Found]] = {}
@@ -104,7 +109,7 @@ def find(store: Backend, asked: Asked) -> Found:
         key, stored = generations.look_up(store, asked.question)
     except CacheUnavailableError:
         return asked.computed(State.BYPASS)
-    entry = Entry.read(stored)
+    entry = asked.read(stored)
     instant = now()
     if entry is not None and instant < entry.fresh_until:
         return Found(entry, State.HIT)
@@ -155,7 +160,7 @@ def _lead(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Found:
             if time.monotonic() > deadline:
                 raise StillComputedError
             time.sleep(POLL)
-            if fresh := _fresh(store, key):
+            if fresh := _fresh(store, key, asked):
                 return fresh
     except CacheUnavailableError:
         return asked.computed(State.BYPASS)
@@ -169,7 +174,7 @@ def _compute(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Fou
     """The answer for all callers in all processes."""
     global _no_refresh_until
     with suppress(CacheUnavailableError):
-        if fresh := _fresh(store, key):  # another process was done just before the lock was ours
+        if fresh := _fresh(store, key, asked):  # another process was done just before the lock was ours
             return fresh
     try:
         found = asked.computed(State.MISS)
@@ -185,8 +190,8 @@ def _compute(store: Backend, key: str, stale: Entry | None, asked: Asked) -> Fou
     return found
 
 
-def _fresh(store: Backend, key: str) -> Found | None:
-    entry = Entry.read(store.get_many(key)[0])
+def _fresh(store: Backend, key: str, asked: Asked) -> Found | None:
+    entry = asked.read(store.get_many(key)[0])
     return Found(entry, State.HIT) if entry is not None and now() < entry.fresh_until else None
 
 

@@ -207,6 +207,29 @@ def test_what_does_not_depend_on_now_outlives_midnight(service: Service) -> None
     assert service.state() == "HIT"
 
 
+@pytest.mark.parametrize("path", ["/probe/list/1", "/probe/list/1?range=today", "/probe/list/1?range=last_week"])
+@pytest.mark.parametrize("ahead", [{"minutes": 20}, {"days": 1}, {"days": 400}])
+def test_what_was_computed_while_the_clock_was_ahead_is_not_served_when_it_is_put_back(
+    service: Service, path: str, ahead: dict[str, float]
+) -> None:
+    service.clock.forward(**ahead)
+    assert [service.state(path), service.state(path)] == ["MISS", "HIT"]
+    service.clock.forward(**{unit: -number for unit, number in ahead.items()})
+    service.probe.error = AWAY
+    assert service.get(path).status_code == 503  # not even stale
+    service.probe.error, service.probe.answer = None, "the answer of today"
+    assert service.get(path).json == "the answer of today"
+    assert service.state(path) == "HIT"
+
+
+def test_a_clock_that_goes_to_and_fro_over_midnight_finds_the_answers_of_each_day(service: Service) -> None:
+    for day, instant in (("a", "23T23:59:58"), ("b", "24T00:00:01"), ("a", "23T23:59:59"), ("b", "24T00:00:02")):
+        service.clock.set(f"2026-11-{instant}")
+        service.probe.answer = day
+        for path in ("/probe/today/1", "/probe/list/1?range=today", "/probe/list/1?range=7d"):
+            assert service.get(path).json == day
+
+
 def test_a_computation_that_lasts_past_midnight_is_not_served_again(service: Service) -> None:
     service.clock.set("2026-11-23T23:59:59")
     service.probe.may_end = threading.Event()
