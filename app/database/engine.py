@@ -1,5 +1,6 @@
 """How the service talks to PostgreSQL: read-only snapshots, bounded in time."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,6 +16,28 @@ from app.telemetry import instrumentation  # noqa: F401  counts what engines and
 
 # Where a pooled connection's record notes that it has not been used yet.
 IS_NEW = "songswap_is_new"
+
+# What a role or a database may set otherwise (ALTER ROLE … SET), and an answer would change with: where the platform's
+# tables are looked for, how values are written and read as text, and how many rows a GIN index finds.
+#
+# `standard_conforming_strings` is not one of them: psycopg2 quotes by what the server said when it connected.
+PINNED = {
+    "search_path": "public",
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "gin_fuzzy_search_limit": "0",
+}
+# The same of sessions that write, and take as long as they need.
+PINNED_TO_WRITE = PINNED | {
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "transaction_timeout": "0",  # from PostgreSQL 17 on
+    "idle_in_transaction_session_timeout": "0",
+}
 
 
 def engine_options(config: dict[str, Any], *, answer_within: float | None = None) -> dict[str, Any]:
@@ -41,6 +64,7 @@ def engine_options(config: dict[str, Any], *, answer_within: float | None = None
         "connect_args": {
             "connect_timeout": connect_timeout,
             "application_name": "songswap-insights",
+            "client_encoding": "utf8",
             "keepalives_idle": connect_timeout,
             "keepalives_interval": connect_timeout,
             "keepalives_count": 2,
@@ -69,7 +93,24 @@ def direct_engine(config: Mapping[str, Any], *, answer_within: float | None = No
     """
     uri = config["DATABASE_DIRECT_URI"] or config["SQLALCHEMY_DATABASE_URI"]
     options = engine_options(dict(config), answer_within=answer_within)
-    return create_engine(uri, poolclass=NullPool, connect_args=options["connect_args"])
+    return writing_engine(uri, **options["connect_args"])
+
+
+def writing_engine(uri: str, **connect_args: Any) -> Engine:
+    """Sessions that may write, and take as long as they need."""
+    engine = create_engine(uri, poolclass=NullPool, connect_args={"client_encoding": "utf8", **connect_args})
+    event.listen(engine, "connect", _pin)
+    return engine
+
+
+def _pin(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        # Those that this PostgreSQL has.
+        cursor.execute(
+            "SELECT set_config(name, %s::json ->> lower(name), false) FROM pg_settings WHERE lower(name) = ANY(%s)",
+            (json.dumps(PINNED_TO_WRITE), list(PINNED_TO_WRITE)),
+        )
+    connection.commit()
 
 
 def _limits(timeout: float) -> str:
@@ -81,13 +122,13 @@ def _limits(timeout: float) -> str:
     look up a few hundred tracks. A set of ids that is expected to be larger than `work_mem` is read again for each row
     that is looked up in it: with the default, after a load of 100,000 listens, lists would take minutes.
     """
-    settings = {
+    settings = PINNED | {
         "statement_timeout": str(round(timeout * 1000)),
         "jit": "off",
         "random_page_cost": "2",
-        "work_mem": "'64MB'",
+        "work_mem": "64MB",
     }
-    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items())
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
 
 
 def _read_only(connection: Any, record: Any) -> None:

@@ -3,9 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, cast, func, select, true
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, cast, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import INTERVAL, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
+
+
+# Units of time, to be multiplied by numbers. No interval is sent as a value: its text would mean another one where a
+# session has another IntervalStyle.
+MILLISECOND: ColumnElement[Any] = literal_column("interval '1 millisecond'", INTERVAL)
+SECOND: ColumnElement[Any] = literal_column("interval '1 second'", INTERVAL)
+MINUTE: ColumnElement[Any] = literal_column("interval '1 minute'", INTERVAL)
 
 
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
@@ -46,7 +53,7 @@ def element(array: ColumnElement[Any], index: Any) -> ColumnElement[Any]:
 def local_time(instant: Any, starts: ColumnElement[Any], offsets: ColumnElement[Any]) -> ColumnElement[datetime]:
     """What a clock shows at an instant, a naive timestamp: its steps are arrays, of the starts and of the offsets.
 
-    The first offset has no start.
+    Offsets are in seconds. The first one has no start.
     """
     offset = element(offsets, func.width_bucket(instant, starts) + 1)
-    return cast(instant + offset, TIMESTAMP)
+    return cast(instant + offset * SECOND, TIMESTAMP)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Interval, Select, cast, func, literal, select
+from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Select, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from app.domain.ranking import SortBy
@@ -119,7 +119,7 @@ class Listens(Selection):
 
     def _local_time(self, instant: Any, steps: str) -> ColumnElement[datetime]:
         starts = self.value(steps + "_starts", ARRAY(TIMESTAMP))
-        return local_time(instant, starts, self.value(steps + "_offsets", ARRAY(Interval)))
+        return local_time(instant, starts, self.value(steps + "_offsets", ARRAY(Integer)))
 
     @property
     def durations(self) -> FromClause:

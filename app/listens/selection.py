@@ -150,5 +150,5 @@ def _steps(tz: ZoneInfo) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, steps in (("clock", clock_steps(tz)), ("day", day_steps(tz))):
         values[name + "_starts"] = [naive(step.start) for step in steps if step.start]
-        values[name + "_offsets"] = [step.offset for step in steps]
+        values[name + "_offsets"] = [round(step.offset.total_seconds()) for step in steps]
     return values

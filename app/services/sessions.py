@@ -1,15 +1,15 @@
 """Sessions: plays that follow each other without a long gap. A listen's instant is the end of its play."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Integer, Select, bindparam, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy import BigInteger, Float, Integer, Select, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.audience import Audience
 from app.domain.windows import Window
+from app.listens.expressions import MILLISECOND, MINUTE
 from app.listens.live import Listens
 from app.listens.sources import listens_of
 from app.listens.statements import run
@@ -45,8 +45,7 @@ def sessions(session: Session, audience: Audience, window: Window, gap_minutes: 
     may start before the window does.
     """
     listens = listens_of(session, audience, window)
-    gap = timedelta(minutes=gap_minutes)
-    longest, whole = read(run(session, _query, listens, gap=gap, limit=limit, offset=0))
+    longest, whole = read(run(session, _query, listens, gap_minutes=gap_minutes, limit=limit, offset=0))
     return Sessions(
         window,
         gap_minutes,
@@ -62,7 +61,7 @@ def _query(listens: Listens) -> Select[Any]:
     tracks = listens.durations
     rows = listens.rows.c
     end = rows.played_at
-    start = end - tracks.c.duration_ms * literal(timedelta(milliseconds=1), INTERVAL)
+    start = end - tracks.c.duration_ms * MILLISECOND
     plays = (
         select(
             start.label("start"),
@@ -73,7 +72,7 @@ def _query(listens: Listens) -> Select[Any]:
         .cte("ends")
     )
     # The first play has none before it: a comparison with null, which begins nothing.
-    begins = cast(plays.c.start > plays.c.ended + bindparam("gap", type_=INTERVAL), Integer)
+    begins = cast(plays.c.start > plays.c.ended + bindparam("gap_minutes", type_=Integer) * MINUTE, Integer)
     number = func.sum(func.coalesce(begins, 0)).over(order_by=plays.c.start)
     numbered = select(plays, number.label("id")).cte("numbered")
     duration = func.max(numbered.c.end) - func.min(numbered.c.start)

@@ -1,0 +1,119 @@
+"""What a role, a database or the shell sets for sessions changes no answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, NullPool, create_engine, text
+
+from app import create_app
+from app.cli.embedded.database import engine_for
+from app.database.engine import direct_engine
+from app.extensions import db
+from config import load_settings
+from tests.support.factories import Platform
+from tests.support.servers import database, url_of
+
+NAME = "Сестра 💜 \\ ' Été"
+ZONE = "tz=America/New_York"
+PATHS = [
+    f"/insights/clock/1?{ZONE}",
+    f"/insights/streaks/1?{ZONE}",
+    f"/insights/summary/1?{ZONE}",
+    f"/insights/wrapped/1/2025?{ZONE}",
+    f"/insights/activity/1?{ZONE}&bucket=day&from=2025-11-10&to=2025-11-20",
+    f"/insights/on-this-day/1?{ZONE}&date=2026-11-17",
+    f"/insights/sessions/1?{ZONE}",
+    f"/insights/global/clock?{ZONE}",
+    "/insights/history/1",
+    "/insights/features/1",
+    "/insights/top/tracks/1",
+    "/insights/top/genres/1",
+    "/insights/discoveries/tracks/1",
+    "/insights/global/top/listeners",
+    "/insights/tracks/it%27s%20%5C",
+    "/insights/tracks/it%27s",
+    "/insights/artists/artist",
+]
+# Each has another answer, or none, if it is believed. An empty schema first in the path would do no harm.
+SETTINGS = {
+    "intervalstyle": "'sql_standard'",
+    "datestyle": "'SQL, DMY'",
+    "timezone": "'Pacific/Kiritimati'",
+    "client_encoding": "'LATIN1'",
+    "search_path": "impostor, public",
+    "extra_float_digits": "-15",
+    "standard_conforming_strings": "off",
+    "bytea_output": "'escape'",
+    "lc_numeric": "'C'",
+    "transform_null_equals": "on",
+    "array_nulls": "off",
+    "default_transaction_isolation": "'serializable'",
+    "default_transaction_read_only": "on",
+    "default_transaction_deferrable": "on",
+    "statement_timeout": "5",
+    "row_security": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "backslash_quote": "off",
+    "quote_all_identifiers": "on",
+    "session_replication_role": "'replica'",
+    "client_min_messages": "'debug5'",
+    "xmloption": "'document'",
+    "gin_fuzzy_search_limit": "1",
+}
+
+
+def fill(platform: Platform) -> None:
+    """A user with three listens, whose names are in no single-byte encoding, and an impostor of their table."""
+    artist = platform.artist("artist", NAME, genres=["рок \\"])
+    features = {"energy": 1 / 3, "tempo": 123.456789012345}
+    track = platform.track("it's \\", NAME, 200_001, primary=[artist], features=features)
+    user = platform.user(1, "Зоя")
+    for instant in ("2025-11-17T18:00", "2025-11-17T18:03:20.001", "2025-11-18T04:59:59.999999"):
+        platform.listen(user, track, instant)
+    platform.session.execute(text("CREATE SCHEMA impostor"))
+    platform.session.execute(text('CREATE TABLE impostor."History" (LIKE public."History")'))
+
+
+@pytest.fixture(scope="module")
+def engine(server_url: str) -> Iterator[Engine]:
+    with database(server_url, "session_settings", fill) as engine:
+        yield engine
+
+
+@contextmanager
+def service(engine: Engine) -> Iterator[FlaskClient]:
+    """The service on connections of its own."""
+    app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": url_of(engine), "CACHE_TYPE": "NullCache"}))
+    yield app.test_client()
+    with app.app_context():
+        db.engine.dispose()
+
+
+def answers(engine: Engine) -> dict[str, Any]:
+    """The statuses of all paths, and the bodies of those that are there."""
+    with service(engine) as client:
+        found = {path: client.get(path) for path in PATHS}
+    return {path: (answer.status_code, answer.data if answer.status_code == 200 else b"") for path, answer in found.items()}
+
+
+@contextmanager
+def set_for_all(engine: Engine, name: str, value: str) -> Iterator[None]:
+    with create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {engine.url.database} SET {name} = {value}"))
+        try:
+            yield
+        finally:
+            connection.execute(text(f"ALTER DATABASE {engine.url.database} RESET ALL"))
+
+
+@pytest.mark.parametrize(("name", "value"), SETTINGS.items(), ids=SETTINGS)
+def test_a_setting_of_the_database_changes_no_answer(engine: Engine, name: str, value: str) -> None:
+    expected = answers(engine)
+    assert [status for status, _ in expected.values()].count(200) == len(PATHS) - 1  # one track is not there
+    with set_for_all(engine, name, value):
+        assert answers(engine) == expected
