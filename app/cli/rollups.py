@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session
 
 from app.cli.embedded.database import database_of_command
 from app.database.engine import direct_engine
-from app.rollups.counts.heavy_users import MANY
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.spans import Span
 from app.rollups.state import IS_CURRENT, read
 from app.rollups.upkeep.building import build_at_once, describe, start_anew
 from app.rollups.upkeep.folding import fold
-from app.rollups.upkeep.transactions import meanwhile, snapshot, the_only_writer
+from app.rollups.upkeep.transactions import snapshot, the_only_writer
 from app.rollups.upkeep.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, so that insights take milliseconds.")
@@ -79,13 +78,12 @@ def install() -> None:
     """Install and build what is missing, while the platform keeps writing."""
     with _writer() as connection, _progress() as tell:
         installation.install(connection, tell)
-        # At the same time as the build, whose counts do without them: they take a seventh of the time.
-        with _connect(connection.engine) as other, meanwhile(other, build_indexes):
-            if not connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
-                                          " FROM insights.state")):  # fmt: skip
-                start_anew(connection)
-            build_at_once(connection, _now, tell)
-            tell("other indexes")
+        build_indexes(connection, tell)
+        if not connection.scalar(
+            text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations) FROM insights.state")
+        ):
+            start_anew(connection)
+        build_at_once(connection, _now, tell)
     click.echo("The rollups are installed.")
 
 
@@ -145,9 +143,6 @@ def status() -> None:
         click.echo(f"slots     {'built' if state.has_slots else 'not built'}")
         for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
             click.echo(f"window    {describe(Span(row.starts, row.ends))}")
-        click.echo(f"sums      of what was listened to before {len(state.prefixes)} beginnings of months")
-        heavy = connection.scalar(text("SELECT count(*) FROM insights.heavy_users"))
-        click.echo(f"users     {heavy} with {MANY:,} listens or more")
         waiting = connection.scalar(text("SELECT count(*) FROM insights.listen_changes"))
         click.echo(f"waiting   {waiting} changes of listens")
 

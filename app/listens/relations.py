@@ -1,9 +1,8 @@
 """Listens by something: by track, by artist, by genre, by listener."""
 
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, String, any_, cast, func, select, union_all
@@ -148,47 +147,6 @@ class TimedRelation(Relation):
 
     def times_of(self, rows: CTE) -> CTE:
         return select(self.times).where(self.times.c.id.in_(select(rows.c.id))).cte(self.name + "_times_of")
-
-
-class CountedRelation(Relation):
-    """Listens by something: those counted ahead, and what is to be added to them.
-
-    `stored` has the columns `id`, `plays` and `listen_time_ms`, and an id in one row. What is `added` may be negative.
-    """
-
-    def __init__(self, stored: CTE, added: Sequence[Relation], name: str) -> None:
-        super().__init__(name)
-        self._stored = stored
-        self._added = added
-
-    @cached_property
-    def counts(self) -> CTE:
-        return self._sums([added.counts for added in self._added], "plays").cte(self.name)
-
-    @cached_property
-    def times(self) -> CTE:
-        added = [added.times for added in self._added]
-        return self._sums(added, "plays", "listen_time_ms").cte(self.name + "_times")
-
-    def times_of(self, rows: CTE) -> CTE:
-        stored = self._stored
-        few: list[FromClause] = [select(stored).where(stored.c.id.in_(select(rows.c.id))).subquery()]
-        few += [added.times_of(rows) for added in self._added]
-        return select(added_up(few, "plays", "listen_time_ms")).cte(self.name + "_times_of")
-
-    def whole(self, by: SortBy) -> Select[int]:
-        # No row has to be put together for a sum.
-        sums = [select(total(measure_of(self._stored, by))), *(added.whole(by) for added in self._added)]
-        whole: ColumnElement[int] = reduce(operator.add, (sum_.scalar_subquery() for sum_ in sums))
-        return select(whole)
-
-    def _sums(self, added: Sequence[FromClause], *measures: str) -> Select[Any]:
-        stored = self._stored
-        if not added:
-            return select(stored)
-        # Joined: that takes half the time of adding up a union, where little is added to much.
-        sums = joined(stored, added_up(added, *measures), "id", *measures)
-        return sums.where(sums.selected_columns.plays > 0)
 
 
 def measure_of(rows: Any, by: SortBy) -> ColumnElement[int]:

@@ -5,18 +5,7 @@ Not declared on the platform's metadata: they are there only where an operator h
 
 from enum import IntEnum
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Column,
-    DateTime,
-    Integer,
-    MetaData,
-    SmallInteger,
-    String,
-    Table,
-    Text,
-)
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, SmallInteger, String, Table
 
 SCHEMA = "insights"
 
@@ -72,25 +61,4 @@ firsts = Table(
     Column("kind", SmallInteger, primary_key=True),
     Column("id", String(120), primary_key=True),
     Column("played_at", DateTime),
-)
-
-# The listens before an instant of a user with many of them: by slot here, by track, artist, … in `user_rankings`.
-heavy_users = Table(
-    "heavy_users",
-    metadata,
-    Column("user_id", Integer, primary_key=True),
-    Column("ends", DateTime),
-    Column("slots", ARRAY(Integer)),
-    Column("plays", ARRAY(Integer)),
-    Column("listen_time_ms", ARRAY(BigInteger)),
-)
-
-user_rankings = Table(
-    "user_rankings",
-    metadata,
-    Column("user_id", Integer, primary_key=True),
-    Column("kind", SmallInteger, primary_key=True),
-    Column("ids", ARRAY(Text)),
-    Column("plays", ARRAY(Integer)),
-    Column("listen_time_ms", ARRAY(BigInteger)),
 )

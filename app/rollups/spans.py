@@ -1,9 +1,9 @@
-"""Which windows have rankings, and how a question's window is made of one of them, or of two prefix sums. Pure.
+"""Which windows have rankings, and how a question's window is made of one of them. Pure.
 
 Instants are naive and in UTC here, as in the platform's tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -51,13 +51,9 @@ class Edge(NamedTuple):
 
 
 class Base(NamedTuple):
-    """A span that is counted, and what makes another one of it.
+    """A window with rankings, and what makes another span of it."""
 
-    The span is a window with rankings, or, where `window_id` is None, has prefix sums at its ends (none at the
-    beginning of `EVER`).
-    """
-
-    window_id: int | None
+    window_id: int
     span: Span
     edges: tuple[Edge, ...]
 
@@ -67,13 +63,12 @@ def kept(now: datetime) -> set[Span]:
     return {Span.of(Window.named(name, timezone("UTC"), now)) for name in NAMES}
 
 
-def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime], listened: Span) -> Base | None:
-    """What is counted that is nearest to a span: a window, or a difference of two prefix sums; None where none is near.
+def base_of(span: Span, windows: Mapping[int, Span], listened: Span) -> Base | None:
+    """The window with rankings that is nearest to a span; None where none is near.
 
     Near is one whose edges are together at most a quarter of the span: beyond that, to count the span itself is as
-    quick. A difference takes longer to be read than a window: it has to have less than half the edges. Of a span or an
-    edge only what lies in the span `listened` counts, from the first listen to the end of today: there is hardly a
-    listen beyond.
+    quick. Of a span or an edge only what lies in the span `listened` counts, from the first listen to the end of today:
+    there is hardly a listen beyond.
     """
 
     def length(one: Span) -> timedelta:
@@ -82,29 +77,9 @@ def base_of(span: Span, windows: Mapping[int, Span], prefixes: Sequence[datetime
     def distance(base: Base) -> timedelta:
         return sum((length(edge.span) for edge in base.edges), timedelta())
 
-    def cost(base: Base) -> tuple[timedelta, int]:
-        return distance(base) * (2 if base.window_id is None else 1), len(base.edges)
-
-    for id_, own in windows.items():
-        if own == span:
-            return Base(id_, own, ())
-    counted: list[tuple[int | None, Span]] = list(windows.items())
-    if difference := _difference(span, prefixes, listened.starts):
-        counted.append((None, difference))
-    bases = [Base(id_, own, edges) for id_, own in counted if (edges := _edges(span, own)) is not None]
-    # Of equals the windows: they come first.
-    nearest = min(bases, key=cost, default=None)
+    bases = [Base(id_, own, edges) for id_, own in windows.items() if (edges := _edges(span, own)) is not None]
+    nearest = min(bases, key=lambda base: (distance(base), len(base.edges)), default=None)
     return nearest if nearest and distance(nearest) <= length(span) / 4 else None
-
-
-def _difference(span: Span, prefixes: Sequence[datetime], first: datetime) -> Span | None:
-    """The span between prefix sums that is nearest to another one; None where that is none."""
-    if not prefixes:
-        return None
-    starts = min((EVER.starts, first, *prefixes), key=lambda instant: abs(instant - span.starts))
-    ends = min(prefixes, key=lambda instant: abs(instant - span.ends))
-    # Before the first listen there is nothing to take away.
-    return Span(starts if starts in prefixes else EVER.starts, ends) if starts < ends else None
 
 
 def _edges(span: Span, base: Span) -> tuple[Edge, ...] | None:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from app.domain.slots import start_of_slot
 from app.domain.timezones import DAY
-from app.rollups.counts.heavy_users import IS_UNCHANGED
 from app.rollups.installation.triggers import ARE_ON
 from app.rollups.spans import EVER, Span
 
@@ -32,8 +31,7 @@ STATE = text(f"""
         EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
             OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
         (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows,
-        (SELECT min(slot) FROM insights.slots) AS first_slot,
-        (SELECT array_agg(slot) FROM insights.prefixes) AS prefixes
+        (SELECT min(slot) FROM insights.slots) AS first_slot
     FROM insights.state
 """)
 
@@ -42,7 +40,6 @@ STATE = text(f"""
 class Rollups:
     """The windows that have rankings, which of the other rollups are there, and whether changes wait to be folded in.
 
-    `prefixes` are the instants before which all listens are counted, naive and in UTC.
     `first_slot` is that of the first listen, None where it is not known. `distrust` is why nothing here is believed,
     None where all is.
     """
@@ -50,7 +47,6 @@ class Rollups:
     windows: Mapping[int, Span] = field(default_factory=dict)
     has_slots: bool = False
     first_slot: int | None = None
-    prefixes: tuple[datetime, ...] = ()
     has_firsts: bool = False
     listens_changed: bool = False
     catalogue_changed: bool = False
@@ -86,21 +82,6 @@ def rollups_of(session: Session) -> Rollups:
     return known[1] if known[1].distrust is None else NONE
 
 
-COUNTED_UNTIL = text(f"SELECT u.ends FROM insights.heavy_users u WHERE u.user_id = :user_id AND {IS_UNCHANGED}")
-
-
-def counted_until(session: Session, user_id: int) -> datetime | None:
-    """The instant, naive and in UTC, before which a user's listens are counted, as the session's transaction sees them.
-
-    None where they are not, or where changes wait that are about them.
-    """
-    rollups = rollups_of(session)
-    if not rollups.windows or rollups.catalogue_changed:
-        return None
-    until: datetime | None = session.scalar(COUNTED_UNTIL, {"user_id": user_id})
-    return until
-
-
 def read(session: Session) -> Rollups | None:
     """The rollups as the session's transaction sees them, believed or not; None where none of this version are.
 
@@ -129,7 +110,6 @@ def read(session: Session) -> Rollups | None:
         windows={id_: Span(*map(datetime.fromisoformat, bounds)) for id_, *bounds in state.windows or ()},
         has_slots=state.slots_built,
         first_slot=state.first_slot,
-        prefixes=tuple(start_of_slot(slot) for slot in state.prefixes or ()),
         has_firsts=state.firsts_built,
         listens_changed=state.listens_changed,
         catalogue_changed=state.catalogue_changed,

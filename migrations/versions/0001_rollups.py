@@ -1,8 +1,8 @@
-"""Rankings of everyone's listens, listens by slot of time, and the logs of changes still to be folded into them."""
+"""The rollups: rankings and slots of everyone's listens, and the logs of changes still to be folded into them."""
 
 from alembic import op
 
-revision = "0001"
+revision = "1"
 down_revision = None
 
 TABLES = """
@@ -22,6 +22,7 @@ CREATE TABLE insights.windows (
     built_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- The indexes that hold the order of lists, here and of first listens, are made by a build.
 CREATE TABLE insights.rankings (
     window_id integer NOT NULL,
     kind smallint NOT NULL,
@@ -30,8 +31,6 @@ CREATE TABLE insights.rankings (
     id varchar(120) NOT NULL,
     PRIMARY KEY (window_id, kind, id)
 );
-CREATE INDEX rankings_by_plays ON insights.rankings (window_id, kind, plays DESC, id COLLATE "C");
-CREATE INDEX rankings_by_listen_time ON insights.rankings (window_id, kind, listen_time_ms DESC, id COLLATE "C");
 CREATE INDEX rankings_gone ON insights.rankings (window_id, kind) WHERE plays = 0;
 
 CREATE TABLE insights.sizes (
@@ -55,7 +54,6 @@ CREATE TABLE insights.firsts (
     played_at timestamp NOT NULL,
     PRIMARY KEY (kind, id)
 );
-CREATE INDEX firsts_by_played_at ON insights.firsts (kind, played_at DESC, id COLLATE "C");
 
 -- What has changed and is not folded in yet. Appended to by the platform's own transactions, so without keys or
 -- indexes; text without lengths, so that no change of the platform's columns can make a write fail here.
@@ -65,10 +63,13 @@ CREATE TABLE insights.genre_changes (artist_id text, genre text, change smallint
 CREATE TABLE insights.duration_changes (
     number bigint GENERATED ALWAYS AS IDENTITY,
     track_id text,
-    before bigint,
-    after bigint
+    before bigint
 );
 CREATE TABLE insights.truncations (table_name text);
+
+-- Whose listens a transaction changes that does not announce itself: one row for each statement.
+CREATE TABLE insights.unannounced (transaction xid8 NOT NULL, users bigint[] NOT NULL);
+CREATE INDEX unannounced_transaction ON insights.unannounced (transaction);
 """
 
 

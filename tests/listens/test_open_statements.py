@@ -12,7 +12,6 @@ from app.domain.ranking import SortBy
 from app.domain.timezones import timezone
 from app.domain.windows import Window
 from app.listens.counted.everyone import RolledUpListens
-from app.listens.counted.heavy_user import heavy_user_listens
 from app.listens.live import Listens
 from app.rollups.spans import Span
 from app.rollups.state import Rollups
@@ -26,7 +25,6 @@ from app.services.summary import _summary_query
 from app.services.wrapped import _days_and_hours_query, _listeners_query
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-COUNTED_UNTIL = datetime(2026, 11, 22)
 WINDOWS = [Window.named(name, timezone("UTC"), NOW) for name in ("all_time", "last_month", "30d")]
 PAGES = [
     (rankings._page_query, relation, BY_TRACK, by) for relation in (BY_TRACK, BY_ARTIST, BY_GENRE) for by in SortBy
@@ -52,10 +50,6 @@ def rolled_up(window: Window, *, changed: bool, window_id: int = 7123) -> Rolled
 
 def live(user_id: int, window: Window, name: str = "") -> Listens:
     return Listens(Audience.user(user_id), window, name=name)
-
-
-def counted(user_id: int, window: Window, name: str = "") -> Listens:
-    return heavy_user_listens(Audience.user(user_id), window, COUNTED_UNTIL, name)
 
 
 def of_a_group(user_id: int, window: Window) -> Listens:
@@ -91,18 +85,16 @@ def test_statements_over_rollups_of_one_shape_are_the_same(changed: bool, statem
     assert parameters(statement, one) == parameters(statement, other)
 
 
-@pytest.mark.parametrize("one", [live, counted])
-@pytest.mark.parametrize("other", [live, counted])
-def test_comparisons_of_one_pair_of_shapes_are_the_same(one: Source, other: Source) -> None:
+def test_comparisons_of_one_pair_of_shapes_are_the_same() -> None:
     pairs = [
-        (one(first, WINDOWS[0], "one_"), other(second, WINDOWS[0], "other_")) for first, second in ((1, 2), (3, 3))
+        (live(first, WINDOWS[0], "one_"), live(second, WINDOWS[0], "other_")) for first, second in ((1, 2), (3, 3))
     ]
     assert [listens.shape for listens in pairs[0]] == [listens.shape for listens in pairs[1]]
     assert not pairs[0][0].values.keys() & pairs[0][1].values.keys()
     assert parameters((comparison_query,), *pairs[0]) == parameters((comparison_query,), *pairs[1])
 
 
-@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist, counted])
+@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist])
 @pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, (features_query,)])
 def test_what_a_statement_is_yet_to_be_given_is_among_the_values(source: Any, statement: Any) -> None:
     listens = source(1234, WINDOWS[0])
@@ -113,15 +105,15 @@ def test_what_a_statement_is_yet_to_be_given_is_among_the_values(source: Any, st
 
 def test_listens_of_different_shapes_are_told_apart() -> None:
     window = WINDOWS[1]
-    listens = [source(1, window) for source in (live, of_a_group, of_everyone, of_a_track, of_an_artist, counted)]
+    listens = [source(1, window) for source in (live, of_a_group, of_everyone, of_a_track, of_an_artist)]
     listens += [live(1, window, "one_"), rolled_up(window, changed=False), rolled_up(window, changed=True)]
     assert len({one.shape for one in listens}) == len(listens)
 
 
 def test_statements_over_slots_are_made_for_each_question() -> None:
-    for listens in rolled_up(WINDOWS[1], changed=False), counted(1, WINDOWS[0]):
-        assert listens.shape is not None
-        assert listens.shape_by_time is None
+    listens = rolled_up(WINDOWS[1], changed=False)
+    assert listens.shape is not None
+    assert listens.shape_by_time is None
 
 
 def test_statements_over_the_edges_of_a_window_are_made_for_each_question() -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pytest
 from flask.testing import FlaskClient
 
-from app.listens import sources
 from tests.support.factories import Platform
 
 USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists", "top/genres"]
@@ -40,7 +39,7 @@ PAGES = [
     "/insights/artists/heard",
 ]
 MOST = dict.fromkeys(PAGES, 8) | {
-    "/insights/compare/1/2": 4,  # whether there are rollups, the comparison, and the names of artists and tracks
+    "/insights/compare/1/2": 3,  # the comparison, and the names of artists and tracks
     "/insights/artists/heard": 10,  # followers and genres besides all that a track's page has, and the rank
 }
 WINDOWS = [
@@ -51,14 +50,9 @@ WINDOWS = [
 ]
 
 
-# The statement with which an answer begins: whether there are rollups.
-ASKS_FOR_ROLLUPS = 1
-
-
-@pytest.fixture(autouse=True)
-def always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer about a user asks each time whether the user is counted ahead, not once a minute."""
-    monkeypatch.setattr(sources, "UNCOUNTED_FOR", 0)
+def asks_for_rollups(path: str) -> int:
+    """The statement with which an answer about everyone begins: whether there are rollups."""
+    return int("/global/" in path)
 
 
 @pytest.fixture
@@ -94,7 +88,7 @@ def test_a_list_takes_at_most_two_statements_whatever_its_length(
         numbers = {number_of_statements(statements, client, path, window | page) for page in pages}
 
         assert len(numbers) == 1, (window, numbers)
-        assert max(numbers) <= 2 + ASKS_FOR_ROLLUPS, window
+        assert max(numbers) <= 2 + asks_for_rollups(path), window
 
 
 @pytest.mark.usefixtures("long_history")
@@ -104,14 +98,14 @@ def test_a_comparison_takes_at_most_three(path: str, client: FlaskClient, statem
     numbers = {number_of_statements(statements, client, path, query | {"limit": limit}) for limit in (1, 100)}
 
     assert len(numbers) == 1, numbers
-    assert max(numbers) <= 3 + ASKS_FOR_ROLLUPS
+    assert max(numbers) <= 3 + asks_for_rollups(path)
 
 
 @pytest.mark.usefixtures("long_history")
 @pytest.mark.parametrize("path", NUMBERS)
 def test_a_number_takes_one_statement(path: str, client: FlaskClient, statements: list[str]) -> None:
     for window in WINDOWS:
-        assert number_of_statements(statements, client, path, window) == 1 + ASKS_FOR_ROLLUPS, window
+        assert number_of_statements(statements, client, path, window) == 1 + asks_for_rollups(path), window
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -140,7 +134,8 @@ def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
 
 @pytest.mark.parametrize("path", LISTS + NUMBERS)
 def test_an_empty_history_takes_no_more(path: str, client: FlaskClient, statements: list[str]) -> None:
-    assert number_of_statements(statements, client, path, {}) <= (1 if path in NUMBERS else 2) + ASKS_FOR_ROLLUPS
+    most = (1 if path in NUMBERS else 2) + asks_for_rollups(path)
+    assert number_of_statements(statements, client, path, {}) <= most
 
 
 @pytest.mark.usefixtures("long_history")

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
-from app.listens import sources
-from app.rollups.counts import heavy_users, prefix_sums
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.upkeep.building import build, start_anew
@@ -34,7 +32,7 @@ def install(engine: Engine) -> None:
     """Install the rollups and build them for the instant of the tests."""
     with operator(engine) as connection:
         installation.install(connection, quiet)
-        build_indexes(connection)
+        build_indexes(connection, quiet)
         start_anew(connection)
         build(connection, lambda: NOW, quiet)
 
@@ -66,16 +64,3 @@ def make_database(server_url: str, plain_role: str) -> Callable[..., "Iterator[E
             yield engine
 
     return make
-
-
-@pytest.fixture
-def a_year_of_months(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few prefix sums: a platform that has old listens is built in a fraction of the time."""
-    monkeypatch.setattr(prefix_sums, "MONTHS", 12)
-
-
-@pytest.fixture
-def everyone_is_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each user's listens are counted ahead, and asked for there each time."""
-    monkeypatch.setattr(heavy_users, "MANY", 1)
-    monkeypatch.setattr(sources, "UNCOUNTED_FOR", 0)

@@ -27,8 +27,6 @@ from sqlalchemy import Engine, text
 from app.domain.audience import EVERYONE, Audience
 from app.domain.timezones import timezone
 from app.domain.windows import Window
-from app.rollups import spans
-from app.rollups.spans import NAMES
 from app.rollups.state import NONE
 from app.rollups.upkeep.building import build, start_anew
 from app.rollups.upkeep.folding import fold
@@ -358,13 +356,7 @@ def platform_engine(make_database: Callable[..., Iterator[Engine]]) -> Iterator[
 
 
 @pytest.mark.hypothesis
-@pytest.mark.usefixtures("everyone_is_heavy", "a_year_of_months")
-@pytest.mark.parametrize("ranges", [NAMES, ("all_time", "today")], ids=["rankings", "prefix_sums"])
-def test_the_rollups_are_the_live_tables_whatever_is_written(
-    ranges: tuple[str, ...], platform_engine: Engine, plain_role: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With rankings of all ranges that have a name, or of hardly any, so that questions fall to the prefix sums."""
-    monkeypatch.setattr(spans, "NAMES", ranges)
+def test_the_rollups_are_the_live_tables_whatever_is_written(platform_engine: Engine, plain_role: str) -> None:
     Equality.engine, Equality.plain_role = platform_engine, plain_role
     run_state_machine_as_test(
         Equality,
@@ -377,7 +369,6 @@ def test_the_rollups_are_the_live_tables_whatever_is_written(
     )
 
 
-@pytest.mark.usefixtures("everyone_is_heavy")
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/Havana", "Africa/Monrovia"])
 @pytest.mark.parametrize("is_folded", [False, True])
 def test_listens_of_1970_to_2100_are_counted(

@@ -9,9 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine
 
-from app.rollups.counts.heavy_users import count_users, due_users
 from app.rollups.upkeep.folding import fold
-from tests.conftest import NOW
 from tests.oracle import test_measures as test_oracle_measures
 from tests.oracle import test_pages as test_oracle_pages
 from tests.oracle.checks import examples, uncached
@@ -36,14 +34,13 @@ def database_url(engine: Engine) -> str:
 
 
 @pytest.fixture(autouse=True)
-def folded_now_and_then(connection: Connection, everyone_is_heavy: None) -> Iterator[None]:
-    """Every other world is folded in, and its users are counted ahead, before it is asked about."""
+def folded_now_and_then(connection: Connection) -> Iterator[None]:
+    """Every other world is folded in before it is asked about."""
     numbers = count()
 
     def fold_some(connection: Connection) -> None:
         if next(numbers) % 2:
             fold(connection)
-            count_users(connection, due_users(connection, NOW), NOW)
 
     connection.info["after_loading"] = fold_some
     yield

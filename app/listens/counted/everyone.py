@@ -1,57 +1,80 @@
-"""Everyone's listens out of the rollups: rankings, and slots of time."""
+"""Everyone's listens out of the rollups: rankings of windows, and slots of time."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Integer, Select, select, text
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.domain.audience import EVERYONE
 from app.domain.ranking import SortBy
+from app.domain.slots import EPOCH, SLOT, number_of_slot, start_of_slot
+from app.domain.timezones import DAY, naive
+from app.domain.utc_offsets import Step, clock_steps, day_steps
 from app.domain.windows import Window
-from app.listens.counted.by_slot import SlottedListens, within
 from app.listens.counted.edges import EdgeListens
-from app.listens.counted.rankings import rolled_up_relation
-from app.listens.expressions import total
+from app.listens.counted.rankings import RankedRelation
+from app.listens.counted.waiting import Waiting
+from app.listens.expressions import between, element, total
 from app.listens.live import Listens
 from app.listens.relations import Relation, measure_of
+from app.models.history import History, Track
 from app.models.rollups import Kind, slots
-from app.rollups.spans import Span, base_of
-from app.rollups.sql.changes import ONE_WINDOW, slot_changes
+from app.rollups.spans import EVER, Span, base_of
+from app.rollups.sql.changes import ONE_WINDOW, slot_changes, slot_of
 from app.rollups.state import Rollups
 
+A_DAY = DAY // SLOT
+# A Monday before anything was played, in all zones: from there on slots are whole numbers, and so are the weeks.
+FIRST_DAY = date(1969, 12, 29)
 
-class RolledUpListens(SlottedListens):
-    """Everyone's listens in a window."""
+
+class RolledUpListens(Listens):
+    """Everyone's listens in a window: what is not counted ahead is read live."""
 
     def __init__(self, window: Window, rollups: Rollups, *, name: str = "") -> None:
         super().__init__(EVERYONE, window, name=name)
         self.rollups = rollups
-        self.has_slots = rollups.has_slots
-        self._base = base_of(self.span, rollups.windows, rollups.prefixes, rollups.listened)
+        self._base = base_of(self.span, rollups.windows, rollups.listened)
 
     @property
     def shape(self) -> Hashable | None:
         if not self._is_ranked:
             return None
-        return (
-            type(self),
-            self.name,
-            self.rollups.listens_changed,
-            self.rollups.catalogue_changed,
-            self.rollups.has_firsts,
-        )
+        rollups = self.rollups
+        return type(self), self.name, rollups.listens_changed, rollups.catalogue_changed, rollups.has_firsts
+
+    @property
+    def shape_by_time(self) -> None:
+        """None: which slots are whole depends on the window and the zone."""
 
     @property
     def _is_ranked(self) -> bool:
         """Whether there are rankings of this very window."""
-        return self._base is not None and self._base.window_id is not None and not self._base.edges
+        return self._base is not None and not self._base.edges
 
     @property
     def values(self) -> dict[str, Any]:
         if self._base is None:
             return super().values
-        window = {"id": self._base.window_id or 0, **self._base.span._asdict()}
+        window = {"id": self._base.window_id, **self._base.span._asdict()}
         return super().values | {self._base_name + name: value for name, value in window.items()}
 
     @property
@@ -60,17 +83,25 @@ class RolledUpListens(SlottedListens):
 
     @property
     def is_counted(self) -> bool:
-        """Whether this window is counted, or a span that is near."""
+        """Whether this window has rankings, or one that is near."""
         return self._base is not None
 
     def previous(self) -> Listens:
         return RolledUpListens(self.window.previous(), self.rollups, name=self.name)
 
+    # By track, artist, genre and listener
+
     def _relation(self, kind: Kind) -> Relation | None:
+        """The window's ranking with what is to be added: what lies at its edges, and changes that wait."""
         if self._base is None:
             return None
-        name = f"{self.name}by_{kind.name.lower()}"
-        return rolled_up_relation(kind, self._base, self._edges, self.rollups, name, self._base_name)
+        by = f"by_{kind.name.lower()}"
+        name = self.name + by
+        changes = [] if self._edges is None else [getattr(self._edges, by)]
+        if self.rollups.changed:
+            waiting = Waiting(kind, name + "_waiting", self._base_name, catalogue=self.rollups.catalogue_changed)
+            changes.append(waiting)
+        return RankedRelation(kind, bindparam(self._base_name + "id", type_=Integer), changes, name)
 
     @cached_property
     def _edges(self) -> EdgeListens | None:
@@ -104,6 +135,14 @@ class RolledUpListens(SlottedListens):
         tracks = self.by_track.counts
         return select(tracks.c.id.label("track_id"), tracks.c.plays).cte(self.name + "plays")
 
+    def distinct_listeners(self) -> Select[int]:
+        return super().distinct_listeners() if self._base is None else self.by_listener.number
+
+    def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
+        return super().listeners_with(plays) if self._base is None else self.by_listener.number_with(plays)
+
+    # Sums
+
     def count(self) -> Select[int]:
         if self._has_quick_slots:
             return self._sum_of_slots(SortBy.COUNT)
@@ -120,26 +159,114 @@ class RolledUpListens(SlottedListens):
     @property
     def _has_quick_slots(self) -> bool:
         """Whether slots tell a sum sooner than the tracks do: those of a window with rankings are summed up already."""
-        return self.has_slots and not self._is_ranked
+        return self.rollups.has_slots and not self._is_ranked
 
     def _sum_of_slots(self, by: SortBy) -> Select[int]:
         return select(total(measure_of(self._by_slot, by)))
 
-    def distinct_listeners(self) -> Select[int]:
-        return super().distinct_listeners() if self._base is None else self.by_listener.number
+    # By time
 
-    def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
-        return super().listeners_with(plays) if self._base is None else self.by_listener.number_with(plays)
+    def by_bucket(self, starts: Sequence[datetime]) -> CTE:
+        # The first bucket begins where the window does, and no listen of the window comes before.
+        instants = [naive(start) for start in starts]
+        if not self.rollups.has_slots or not all(map(_is_whole_slot, instants[1:])):
+            return super().by_bucket(starts)
+        numbers = literal([number_of_slot(instant) for instant in instants], ARRAY(Integer))
+        return self._sums(func.width_bucket(self._by_slot.c.slot, numbers).label("number"))
+
+    @cached_property
+    def by_hour(self) -> CTE:
+        calendar = day_steps(self.window.tz)
+        if not self._has_hours or not _are_whole_slots(calendar):
+            return super().by_hour
+        return self._sums((literal(FIRST_DAY) + self._local_slot(calendar) // A_DAY).label("day"), *self._hour)
+
+    @cached_property
+    def by_hour_of_week(self) -> CTE:
+        return self._sums(*self._hour) if self._has_hours else super().by_hour_of_week
+
+    @property
+    def _has_hours(self) -> bool:
+        return self.rollups.has_slots and _are_whole_slots(clock_steps(self.window.tz))
+
+    @property
+    def _hour(self) -> tuple[ColumnElement[int], ColumnElement[int]]:
+        shown = self._local_slot(clock_steps(self.window.tz))
+        return (shown // A_DAY % 7 + 1).label("weekday"), (shown % A_DAY // 4).label("hour")
+
+    @cached_property
+    def days(self) -> CTE:
+        calendar = day_steps(self.window.tz)
+        if not self.rollups.has_slots or not _are_whole_slots(calendar):
+            return super().days
+        day = (literal(FIRST_DAY) + self._local_slot(calendar) // A_DAY).label("day")
+        return select(self._sums(day).c.day).cte(self.name + "days")
+
+    def _local_slot(self, steps: Sequence[Step]) -> ColumnElement[int]:
+        """The slot that a clock of the given steps shows, numbered from the midnight of FIRST_DAY."""
+        first = number_of_slot(naive(datetime.combine(FIRST_DAY, time(), UTC)))
+        slot: ColumnElement[int] = self._by_slot.c.slot - first
+        offsets = [step.offset // SLOT for step in steps]
+        if len(steps) == 1:
+            return slot + offsets[0]
+        starts = literal([number_of_slot(naive(step.start)) for step in steps if step.start], ARRAY(Integer))
+        return slot + element(literal(offsets, ARRAY(Integer)), func.width_bucket(self._by_slot.c.slot, starts) + 1)
+
+    def _sums(self, *keys: ColumnElement[Any]) -> CTE:
+        """The listens grouped by the labelled keys."""
+        rows = self._by_slot
+        return (
+            select(*keys, total(rows.c.plays).label("plays"), total(rows.c.listen_time_ms).label("listen_time_ms"))
+            .group_by(*keys)
+            .having(func.sum(rows.c.plays) > 0)
+            .cte(self.name + "groups")
+        )
+
+    @cached_property
+    def _by_slot(self) -> FromClause:
+        """`slot`, `plays` and `listen_time_ms`, which sum up to the window's listens."""
+        starts, ends = self.span
+        inner = Span(start_of_slot(-((EPOCH - starts) // SLOT)), start_of_slot(number_of_slot(ends)))
+        if inner.starts >= inner.ends:
+            return _live_slots(self.span).subquery()
+        parts = self._stored_slots(inner)
+        edges = Span(starts, inner.starts), Span(inner.ends, ends)
+        parts += [_live_slots(edge) for edge in edges if edge.starts != edge.ends]
+        return (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
 
     def _stored_slots(self, span: Span) -> list[Select[Any]]:
-        stored = within(select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms), slots.c.slot, span)
-        return [stored, select(self._slot_changes(span))] if self.rollups.changed else [stored]
-
-    def _slot_changes(self, span: Span) -> CTE:
-        mark = f"{self.name}slots_"
-        return (
+        """Selects of `slot`, `plays` and `listen_time_ms`, which sum up to the listens of a span of whole slots."""
+        stored = select(slots.c.slot, slots.c.plays, slots.c.listen_time_ms)
+        # Every slot lies in EVER: to ask for that has the planner take the rows for few, and sort them.
+        if span.starts > EVER.starts:
+            stored = stored.where(slots.c.slot >= number_of_slot(span.starts))
+        if span.ends < EVER.ends:
+            stored = stored.where(slots.c.slot < number_of_slot(span.ends))
+        if not self.rollups.changed:
+            return [stored]
+        mark = self.name + "slots_"
+        changes = (
             text(slot_changes(ONE_WINDOW.format(name=mark), catalogue=self.rollups.catalogue_changed))
             .bindparams(**{f"{mark}id": 0, f"{mark}starts": span.starts, f"{mark}ends": span.ends})
             .columns(slot=Integer, plays=Integer, listen_time_ms=BigInteger)
             .cte(self.name + "slot_changes")
         )
+        return [stored, select(changes)]
+
+
+def _live_slots(span: Span) -> Select[Any]:
+    """The listens of a span by slot, out of the live tables."""
+    slot: ColumnElement[int] = literal_column(slot_of('"History".played_at'), Integer)
+    duration = cast(Track.duration_ms, BigInteger).label("listen_time_ms")
+    columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]
+    listens = select(*columns).join_from(History, Track, Track.id == History.track_id)
+    return listens.where(between(History.played_at, *span))
+
+
+def _is_whole_slot(instant: datetime) -> bool:
+    return not (instant - EPOCH) % SLOT
+
+
+def _are_whole_slots(steps: Sequence[Step]) -> bool:
+    """Whether a clock shows one hour and one day for all of a slot."""
+    return all(not step.offset % SLOT and (step.start is None or _is_whole_slot(naive(step.start))) for step in steps)

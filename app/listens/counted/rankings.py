@@ -6,56 +6,23 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
     FromClause,
-    Integer,
     Select,
-    String,
     Text,
     and_,
     any_,
-    bindparam,
     cast,
     func,
     select,
-    text,
     union_all,
 )
 
 from app.domain.ranking import SortBy
-from app.listens.counted.edges import EdgeListens
-from app.listens.counted.waiting import changes_of, public
+from app.listens.counted.waiting import public
 from app.listens.expressions import byte_order, total
-from app.listens.relations import (
-    CountedRelation,
-    Number,
-    Relation,
-    TimedRelation,
-    added_up,
-    measure_of,
-    page_of,
-)
+from app.listens.relations import Number, Relation, TimedRelation, added_up, measure_of, page_of
 from app.models.rollups import Kind, rankings, sizes
-from app.rollups.counts.prefix_sums import difference
-from app.rollups.spans import Base
-from app.rollups.state import Rollups
-
-
-def rolled_up_relation(
-    kind: Kind, base: Base, edges: EdgeListens | None, rollups: Rollups, name: str, base_name: str
-) -> Relation:
-    """Everyone's listens by what `kind` says, out of the rollups: those of a base, and what is to be added to it.
-
-    The base's parameters have names that begin with `base_name`.
-    """
-    changes = changes_of(kind, base, edges, rollups, name, base_name)
-    if base.window_id is not None:
-        return RankedRelation(kind, bindparam(base_name + "id", type_=Integer), changes, name)
-    columns = {"id": String, "plays": Integer, "listen_time_ms": BigInteger}
-    rows = text(difference(base.span, kind)).columns(**columns).subquery().c
-    stored = select(public(kind, rows.id), rows.plays, rows.listen_time_ms).cte(name + "_stored")
-    return CountedRelation(stored, changes, name)
 
 
 class RankedRelation(TimedRelation):
@@ -157,15 +124,8 @@ class RankedRelation(TimedRelation):
 
     def number_with(self, plays: ColumnElement[int]) -> Select[int]:
         if self._added:
-            return self._counted.number_with(plays)
+            return super().number_with(plays)
         return select(func.count()).select_from(self._stored().where(rankings.c.plays >= plays).subquery())
-
-    @cached_property
-    def _counted(self) -> CountedRelation:
-        """All rows, for what needs no listen times."""
-        stored = self._stored().subquery().c
-        columns = public(self._kind, stored.id), stored.plays, stored.listen_time_ms
-        return CountedRelation(select(*columns).cte(self.name + "_stored"), self._added, self.name + "_counted")
 
     def whole(self, by: SortBy) -> Select[int]:
         whole = self._size(measure_of(sizes, by))

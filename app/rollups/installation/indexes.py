@@ -26,13 +26,6 @@ EXTENSION = "btree_gin"
 B_TREE = '"History" (track_id)'
 
 
-def build_first_index(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Build the index that everything is counted by, where it is missing, on a connection in autocommit."""
-    if not _is_valid(connection, PLAYED_AT):
-        tell(f"index {PLAYED_AT}")
-        _build(connection, PLAYED_AT, INDEXES[PLAYED_AT])
-
-
 def create_extension(connection: Connection) -> None:
     """Create the extension that the index of listens by track wants, where the server offers it and it is missing."""
     offered = text("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = :name)")
@@ -40,26 +33,18 @@ def create_extension(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION} SCHEMA insights")
 
 
-def build_indexes(connection: Connection) -> None:
-    """Build the indexes that are missing, on a connection in autocommit, while the platform keeps writing.
-
-    No other transaction may wait for this connection meanwhile: its own are waited for.
-    """
-    # One process: a build has the other cores meanwhile.
-    connection.exec_driver_sql("SET statement_timeout = 0; SET max_parallel_maintenance_workers = 0")
+def build_indexes(connection: Connection, tell: Callable[[str], None]) -> None:
+    """Build the indexes that are missing, on a connection in autocommit, while the platform keeps writing."""
     has_gin = connection.scalar(
         text("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = :name)"), {"name": EXTENSION}
     )
     for name, definition in (INDEXES if has_gin else INDEXES | {TRACKS: B_TREE}).items():
-        _build(connection, name, definition)
-
-
-def _build(connection: Connection, name: str, definition: str) -> None:
-    is_valid = _is_valid(connection, name)
-    if is_valid is False:  # a build that was broken off
-        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
-    if not is_valid:
-        connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+        is_valid = _is_valid(connection, name)
+        if is_valid is False:  # a build that was broken off
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+        if not is_valid:
+            tell(f"index {name}")
+            connection.exec_driver_sql(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
 
 
 def _is_valid(connection: Connection, name: str) -> bool | None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from app.rollups.installation.indexes import build_first_index, create_extension, drop_extension, drop_indexes
+from app.rollups.installation.indexes import create_extension, drop_extension, drop_indexes
 from app.rollups.installation.triggers import ARE_ON, CHANNEL, PREFIX, WATCHED, functions, triggers
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
@@ -22,10 +22,8 @@ MIGRATIONS = Path(__file__).parents[3] / "migrations"
 def install(connection: Connection, tell: Callable[[str], None]) -> None:
     """Install what is missing or of an older version, on a connection in autocommit. By one process at a time.
 
-    Of the indexes only the first, which a build needs; `build_indexes` builds the others. Raises OperationalError where
-    the platform's tables stay locked by others.
+    `build_indexes` builds the indexes. Raises OperationalError where the platform's tables stay locked by others.
     """
-    build_first_index(connection, tell)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

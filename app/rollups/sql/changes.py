@@ -60,18 +60,16 @@ def listener_id(user_id: str) -> str:
 
 # The listens in S of the tracks of which the catalogue says something else now: `window_id`, `track_id` and `plays`.
 RANKED_BEFORE = (
-    "SELECT w.id AS window_id, c.track_id, r.plays FROM changed_tracks c CROSS JOIN windows w JOIN insights.rankings r"
+    "SELECT w.id AS window_id, c.track_id, CAST(r.plays AS bigint) AS plays"
+    " FROM changed_tracks c CROSS JOIN windows w JOIN insights.rankings r"
     f" ON r.window_id = w.id AND r.kind = {Kind.TRACK:d} AND r.id = c.track_id"
 )
 
 
-def ranking_changes(
-    windows: str, kinds: Collection[Kind], *, catalogue: bool, plays_before: str = RANKED_BEFORE
-) -> str:
+def ranking_changes(windows: str, kinds: Collection[Kind], *, catalogue: bool) -> str:
     """`window_id`, `kind`, `id`, `plays` and `listen_time_ms` to add to what is counted of `windows`.
 
-    `windows` selects `id`, `starts` and `ends`. `catalogue` says whether the catalogue has changes, too; then
-    `plays_before` tells how often the `changed_tracks` were played in the `windows`, by what is counted.
+    `windows` selects `id`, `starts` and `ends`. `catalogue` says whether the catalogue has changes, too.
     """
     by_track = [kind for kind in Kind if kind in kinds and kind is not Kind.LISTENER]
     parts = []
@@ -101,7 +99,7 @@ def ranking_changes(
         ]
         if catalogue:
             ctes += [
-                f"plays_before AS (SELECT window_id, track_id, CAST(plays AS bigint) AS plays FROM ({plays_before}) b)",
+                f"plays_before AS ({RANKED_BEFORE})",
                 "plays_after AS (SELECT window_id, track_id, sum(plays) AS plays FROM (SELECT * FROM plays_before"
                 " UNION ALL SELECT * FROM plays WHERE track_id IN (SELECT track_id FROM changed_tracks)) p"
                 " GROUP BY window_id, track_id)",

@@ -6,8 +6,6 @@ What leaves the logs is what the transaction's snapshot shows; what other transa
 from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
-from app.rollups.counts.heavy_users import forget_changed_users
-from app.rollups.counts.prefix_sums import forget_changed
 from app.rollups.spans import EVER
 from app.rollups.sql.changes import first_changes, ranking_changes, slot_changes, slot_of
 from app.rollups.sql.counting import listens_in
@@ -27,8 +25,6 @@ def fold(connection: Connection) -> int:
     catalogue = any(held[log] for log in CATALOGUE_LOGS)
     connection.execute(text(_add_to_rankings(catalogue=catalogue)))
     connection.execute(text(REMOVE_GONE))
-    forget_changed(connection, catalogue=catalogue)
-    forget_changed_users(connection, catalogue=catalogue)
     if connection.scalar(text("SELECT slots_built FROM insights.state")):
         connection.execute(text(_add_to_slots(catalogue=catalogue)))
         connection.execute(text("DELETE FROM insights.slots WHERE plays = 0"))

@@ -3,19 +3,14 @@
 One process at a time writes, holds the lock for it, and reads snapshots taken after it has the lock (REPEATABLE READ).
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import sleep
-from typing import Any
 
-import psycopg2
 from sqlalchemy import Connection, text
 
-# Of all advisory locks in a database, the writer's, and that of transactions besides the writer's own. There is a third
-# one in triggers.py.
+# The writer's advisory lock.
 LOCK = 7_305_170_311
-BESIDE = 7_305_170_313
 
 # A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
 TUNING = (
@@ -23,12 +18,7 @@ TUNING = (
     " SET LOCAL random_page_cost = 1.1"
 )
 
-# A writer that died may have left a transaction besides its own, which is about to commit, or to find out. A writer
-# that comes meanwhile gives the lock back.
-TAKE = text("""
-    SELECT CASE WHEN NOT pg_try_advisory_lock(:lock) THEN false
-        WHEN pg_try_advisory_xact_lock(:beside) THEN true ELSE NOT pg_advisory_unlock(:lock) END
-""").bindparams(lock=LOCK, beside=BESIDE)
+TAKE = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LOCK)
 
 
 @contextmanager
@@ -55,15 +45,10 @@ def the_only_writer(connection: Connection, *, wait: bool = True) -> Iterator[bo
 
 
 @contextmanager
-def snapshot(connection: Connection, exported: str | None = None) -> Iterator[Connection]:
-    """A transaction that reads one snapshot and may write, on a connection in autocommit.
-
-    A new snapshot, or one that another transaction has exported and still reads.
-    """
+def snapshot(connection: Connection) -> Iterator[Connection]:
+    """A transaction that reads one snapshot and may write, on a connection in autocommit."""
     connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
     try:
-        if exported is not None:
-            connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{exported}'")
         connection.exec_driver_sql(TUNING)
         yield connection
     except BaseException:
@@ -71,35 +56,3 @@ def snapshot(connection: Connection, exported: str | None = None) -> Iterator[Co
             connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
-
-
-@contextmanager
-def beside(writer: Connection) -> Iterator[Connection]:
-    """A transaction on a connection of its own, that reads the snapshot of the writer's open one, not what that wrote.
-
-    It is committed with the end of the block. Where what it writes is right only with what the writer commits, the
-    writer has to have committed by then. Nobody else writes before this is over, even if the writer dies.
-    """
-    exported = str(writer.scalar(text("SELECT pg_export_snapshot()")))
-    connecting = writer.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with connecting as connection, snapshot(connection, exported):
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": BESIDE})
-        yield connection
-
-
-@contextmanager
-def meanwhile(connection: Connection, work: Callable[[Connection], None]) -> Iterator[None]:
-    """Do work on a connection while the block runs, and wait for its end; broken off where the block fails."""
-    driver: Any = connection.connection.driver_connection
-    with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(work, connection)
-        try:
-            yield
-            working.result()
-        except BaseException:
-            # Again and again: it may be between two statements.
-            while not working.done():
-                with suppress(psycopg2.Error):
-                    driver.cancel()
-                wait([working], timeout=0.5)
-            raise

@@ -2,19 +2,17 @@
 
 import threading
 import time
-from datetime import datetime
 
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
 
 from app.database.engine import direct_engine
-from app.rollups.counts.prefix_sums import due_slots
 from app.rollups.counts.windows import missing_windows
 from app.rollups.installation.install import is_complete
 from app.rollups.state import IS_CURRENT
 from app.rollups.upkeep.announcements import Listener
-from app.rollups.upkeep.building import build, count_due_prefixes, count_due_users, start_anew
+from app.rollups.upkeep.building import build, start_anew
 from app.rollups.upkeep.folding import LOGS, fold
 from app.rollups.upkeep.transactions import snapshot, the_only_writer
 
@@ -26,9 +24,6 @@ TICK, PAUSE = 1.0, 5.0
 SHARE = 0.5
 # But after a long count no more seconds than these: changes wait meanwhile.
 LONGEST = 2.0
-# The pause before prefix sums are counted again, as a multiple of the time that counting took: while old listens keep
-# coming, each count is soon forgotten.
-REST = 20
 # Seconds for one statement: more than any count takes, but an answer that was lost on its way never comes.
 PATIENCE = 3600
 # Seconds after which the server ends a session that does nothing, and its locks with it: where an answer was lost,
@@ -99,33 +94,12 @@ class Upkeep(threading.Thread):
             self._sweep(connection, changes)
             if state.truncated or missing_windows(connection, now()):
                 build(connection, now, _tell)
-            else:
-                _count_prefixes(connection, now())
-                count_due_users(connection, now(), _tell)
 
     def _sweep(self, connection: Connection, changes: int) -> None:
         self._unswept += changes
         if self._unswept > SWEEP:
             self._unswept = 0
             connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in SWEPT)}"))
-
-
-def _count_prefixes(connection: Connection, now: datetime) -> None:
-    if not due_slots(connection, now) or connection.scalar(text(IS_RESTING)):
-        return
-    started = time.monotonic()
-    try:
-        count_due_prefixes(connection, now, _tell)
-    finally:
-        connection.execute(text(RESTS), {"seconds": (time.monotonic() - started) * REST})
-
-
-# Of the database, so that the processes of a fleet do not take turns.
-IS_RESTING = "SELECT EXISTS (SELECT FROM insights.prefix_rest WHERE until > clock_timestamp())"
-RESTS = """
-    WITH past AS (DELETE FROM insights.prefix_rest)
-    INSERT INTO insights.prefix_rest VALUES (clock_timestamp() + :seconds * interval '1 second')
-"""
 
 
 def _tell(part: str) -> None:

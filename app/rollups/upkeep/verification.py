@@ -5,24 +5,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from app.domain.slots import start_of_slot
 from app.models.rollups import Kind
-from app.rollups.counts.heavy_users import BATCH, IS_UNCHANGED
-from app.rollups.counts.prefix_sums import difference, plays_before
 from app.rollups.spans import EVER, Span
 from app.rollups.sql.changes import (
-    RANKED_BEFORE,
     during,
     first_changes,
     listener_id,
     ranking_changes,
     slot_changes,
     slot_of,
-    within,
 )
-from app.rollups.sql.counting import counted, listens_in
+from app.rollups.sql.counting import listens_in
 from app.rollups.upkeep.building import describe
-from app.rollups.upkeep.folding import ALL_TIME, CATALOGUE_LOGS
+from app.rollups.upkeep.folding import ALL_TIME
 
 # How many differences of one part are named.
 NAMED = 5
@@ -54,20 +49,6 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
         yield from compare(
             "first listens", COMPARE_FIRSTS, lambda row: f"{_name(row.kind)} {row.id!r} {row.kept}, not {row.live}"
         )
-    starts = EVER.starts
-    for slot in connection.scalars(text("SELECT slot FROM insights.prefixes ORDER BY slot")).all():
-        span = Span(starts, start_of_slot(slot))
-        yield from compare(f"prefix sums at {span.ends:%Y-%m-%d}", _compare_sums(span), _place, **span._asdict())
-        starts = span.ends
-    heavy = connection.scalars(text(HEAVY_USERS)).all()
-    for first in range(0, len(heavy), BATCH):
-        users = heavy[first : first + BATCH]
-        yield from compare(
-            f"{len(users)} heavy users",
-            COMPARE_HEAVY_USERS,
-            lambda row: f"user {row.user_id}: {_place(row)}",
-            users=users,
-        )
 
 
 def _place(row: Row[Any]) -> str:
@@ -75,7 +56,7 @@ def _place(row: Row[Any]) -> str:
 
 
 def _name(kind: int) -> str:
-    return "slot" if kind == SLOTS else Kind(kind).name.lower().replace("_", " ")
+    return Kind(kind).name.lower().replace("_", " ")
 
 
 def _counts(row: Row[Any]) -> str:
@@ -105,56 +86,44 @@ COMPARE_FIRSTS = f"""
 """
 
 
-def _compare(window: str, stored: str, plays_before: str) -> str:
-    """Compare what is `stored` of the one span that `window` selects, and what waits, with the live tables."""
-    return f"""
-        WITH w AS ({window}),
-        listens AS MATERIALIZED (
-            SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
-            FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
-        ), live AS (
-            SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms
-            FROM listens GROUP BY track_id
+WINDOW = "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id"
+
+# A window's rankings, and what waits.
+COMPARE_WINDOW = f"""
+    WITH w AS ({WINDOW}),
+    listens AS MATERIALIZED (
+        SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
+        FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
+    ), live AS (
+        SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms
+        FROM listens GROUP BY track_id
+        UNION ALL
+        SELECT {Kind.ARTIST:d}, c.artist_id, count(*), sum(ms)
+        FROM listens JOIN "ArtistTracks" c USING (track_id) GROUP BY c.artist_id
+        UNION ALL
+        SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, count(*), sum(ms)
+        FROM listens JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
+        UNION ALL
+        SELECT {Kind.GENRE:d}, g.genre, count(*), sum(ms) FROM listens JOIN (
+            SELECT DISTINCT c.track_id, g.genre FROM "ArtistTracks" c JOIN "ArtistGenres" g ON g.id = c.artist_id
+            WHERE c.is_primary
+        ) g USING (track_id) GROUP BY g.genre
+        UNION ALL
+        SELECT {Kind.LISTENER:d}, {listener_id("user_id")}, count(*), sum(ms) FROM listens GROUP BY user_id
+    ), kept AS (
+        SELECT kind, id, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
+            SELECT kind, id, plays, listen_time_ms FROM insights.rankings WHERE window_id = :window_id
             UNION ALL
-            SELECT {Kind.ARTIST:d}, c.artist_id, count(*), sum(ms)
-            FROM listens JOIN "ArtistTracks" c USING (track_id) GROUP BY c.artist_id
-            UNION ALL
-            SELECT {Kind.PRIMARY_ARTIST:d}, c.artist_id, count(*), sum(ms)
-            FROM listens JOIN "ArtistTracks" c USING (track_id) WHERE c.is_primary GROUP BY c.artist_id
-            UNION ALL
-            SELECT {Kind.GENRE:d}, g.genre, count(*), sum(ms) FROM listens JOIN (
-                SELECT DISTINCT c.track_id, g.genre FROM "ArtistTracks" c JOIN "ArtistGenres" g ON g.id = c.artist_id
-                WHERE c.is_primary
-            ) g USING (track_id) GROUP BY g.genre
-            UNION ALL
-            SELECT {Kind.LISTENER:d}, {listener_id("user_id")}, count(*), sum(ms) FROM listens GROUP BY user_id
-        ), kept AS (
-            SELECT kind, id, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
-                SELECT kind, id, plays, listen_time_ms FROM ({stored}) s
-                UNION ALL
-                SELECT kind, id, plays, listen_time_ms
-                FROM ({ranking_changes(window, list(Kind), catalogue=True, plays_before=plays_before)}) c
-            ) k GROUP BY kind, id HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
-        )
-        SELECT kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
-            coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
-        FROM live FULL JOIN kept USING (kind, id)
-        WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
-        ORDER BY kind, id
-    """
-
-
-COMPARE_WINDOW = _compare(
-    "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id",
-    "SELECT kind, id, plays, listen_time_ms FROM insights.rankings WHERE window_id = :window_id",
-    RANKED_BEFORE,
-)
-
-
-def _compare_sums(span: Span) -> str:
-    window = "SELECT 0 AS id, CAST(:starts AS timestamp) AS starts, CAST(:ends AS timestamp) AS ends"
-    return _compare(window, difference(span), plays_before(span))
-
+            SELECT kind, id, plays, listen_time_ms
+            FROM ({ranking_changes(WINDOW, list(Kind), catalogue=True)}) c
+        ) k GROUP BY kind, id HAVING sum(plays) <> 0 OR sum(listen_time_ms) <> 0
+    )
+    SELECT kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
+        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
+    FROM live FULL JOIN kept USING (kind, id)
+    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
+    ORDER BY kind, id
+"""
 
 COMPARE_SIZES = f"""
     SELECT k.kind FROM (VALUES {", ".join(f"({kind:d})" for kind in Kind)}) AS k (kind)
@@ -182,41 +151,4 @@ COMPARE_SLOTS = f"""
     FROM live FULL JOIN kept USING (slot)
     WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
     ORDER BY slot
-"""
-
-# Those that questions are answered for out of what is counted: no change waits that may be about it.
-HEAVY_USERS = f"""
-    SELECT user_id FROM insights.heavy_users u
-    WHERE {IS_UNCHANGED} AND {" AND ".join(f"NOT EXISTS (SELECT FROM insights.{log})" for log in CATALOGUE_LOGS)}
-    ORDER BY user_id
-"""
-
-# Besides the kinds of rankings.
-SLOTS = 0
-
-COUNTED_LISTENS = (
-    '"History" h JOIN insights.heavy_users u ON u.user_id = h.user_id'
-    f" WHERE h.user_id = ANY(:users) AND h.played_at < u.ends AND {within('h.played_at', EVER)}"
-)
-
-COMPARE_HEAVY_USERS = f"""
-    WITH {counted(COUNTED_LISTENS, "user_id")}, live AS (
-        SELECT user_id, kind, id, plays, listen_time_ms AS ms FROM counted
-        UNION ALL
-        SELECT h.user_id, {SLOTS:d}, CAST({slot_of("h.played_at")} AS text), count(*),
-            sum(CAST(t.duration_ms AS bigint))
-        FROM (SELECT h.user_id, h.played_at, h.track_id FROM {COUNTED_LISTENS}) h JOIN "Tracks" t ON t.id = h.track_id
-        GROUP BY 1, 2, 3
-    ), kept AS (
-        SELECT user_id, kind, unnest(ids) AS id, unnest(plays) AS plays, unnest(listen_time_ms) AS ms
-        FROM insights.user_rankings WHERE user_id = ANY(:users)
-        UNION ALL
-        SELECT user_id, {SLOTS:d}, CAST(unnest(slots) AS text), unnest(plays), unnest(listen_time_ms)
-        FROM insights.heavy_users WHERE user_id = ANY(:users)
-    )
-    SELECT user_id, kind, id, coalesce(kept.plays, 0) AS kept_plays, coalesce(kept.ms, 0) AS kept_time,
-        coalesce(live.plays, 0) AS live_plays, coalesce(live.ms, 0) AS live_time
-    FROM live FULL JOIN kept USING (user_id, kind, id)
-    WHERE (live.plays, live.ms) IS DISTINCT FROM (kept.plays, kept.ms)
-    ORDER BY user_id, kind, id
 """
