@@ -7,7 +7,6 @@ from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, cas
 from sqlalchemy.dialects.postgresql import INTERVAL, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 
-
 # Units of time, to be multiplied by numbers. No interval is sent as a value: its text would mean another one where a
 # session has another IntervalStyle.
 MILLISECOND: ColumnElement[Any] = literal_column("interval '1 millisecond'", INTERVAL)

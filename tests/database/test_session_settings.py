@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from app import create_app
-from app.cli.embedded.database import engine_for
-from app.database.engine import direct_engine
 from app.extensions import db
 from config import load_settings
 from tests.support.factories import Platform
@@ -97,8 +95,10 @@ def service(engine: Engine) -> Iterator[FlaskClient]:
 def answers(engine: Engine) -> dict[str, Any]:
     """The statuses of all paths, and the bodies of those that are there."""
     with service(engine) as client:
-        found = {path: client.get(path) for path in PATHS}
-    return {path: (answer.status_code, answer.data if answer.status_code == 200 else b"") for path, answer in found.items()}
+        answers = {path: client.get(path) for path in PATHS}
+    return {
+        path: (found.status_code, found.data if found.status_code == 200 else b"") for path, found in answers.items()
+    }
 
 
 @contextmanager
