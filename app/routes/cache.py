@@ -9,7 +9,8 @@ from app.cache.answers import State
 from app.cache.backends import backend
 from app.routes.arguments import checked
 from app.schemas.answers.problems import CACHE_UNAVAILABLE, FORBIDDEN, WRONG_PARAMETERS
-from app.schemas.answers.service import CacheSizeSchema, CacheStatsSchema, InvalidationParameters, InvalidationSchema
+from app.schemas.answers.service import CacheSizeSchema, CacheStatsSchema, InvalidationSchema
+from app.schemas.requests.invalidation import InvalidationParameters
 from app.web.auth import invalidation_secret, key
 
 cache_bp = Blueprint("cache", __name__, url_prefix="/cache")

@@ -1,22 +1,9 @@
-"""What the cache and service routes take and give."""
+"""What the cache and service routes give."""
 
 from flask_marshmallow import Schema
 from marshmallow import fields
 
-from app.domain.audience import MAX_USER_ID
-from app.schemas.requests.fields import UserId
-from app.schemas.requests.windows import Parameters
 from config import SHARED_CACHES
-
-
-class InvalidationParameters(Parameters):
-    """Whose entries are meant: one user's, or all."""
-
-    user_id = UserId(
-        load_default=None,
-        allow_none=False,
-        metadata={"description": "Clears this user's entries alone.", "minimum": 1, "maximum": MAX_USER_ID},
-    )
 
 
 class InvalidationSchema(Schema):
