@@ -48,6 +48,10 @@ graceful_timeout = 25
 limit_request_line = 8190
 # A client's dozen headers, and those that proxies add.
 limit_request_fields = 64
+# No header stands for a part of the path, and none for the scheme: by default those of a proxy on this machine do
+# (SCRIPT_NAME, PATH_INFO, X-Forwarded-Proto …). The app itself reads what TRUSTED_PROXIES add.
+forwarder_headers = ""
+secure_scheme_headers = {}
 # Gunicorn would open a socket for commands under the home directory.
 control_socket_disable = True
 # The app logs one line for each request; gunicorn's own messages go to the root logger.

@@ -50,6 +50,8 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
         app.register_blueprint(blueprint)
     openapi.init_app(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
-        # The address alone: no answer depends on the scheme or the host.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
+        # No answer depends on the scheme or the host. Of the proxies one takes the prefix off, and says which.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_prefix=1
+        )
     return app

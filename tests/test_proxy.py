@@ -1,17 +1,20 @@
 """`docker/nginx.conf`, as it stands, in front of a gunicorn: what a buffering proxy keeps from the service."""
 
 import http.client
+import json
+import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from tests.support.faulty_servers import NGINX, nginx
-from tests.support.servers import Gunicorn, database, starting, three_listens, url_of
+from tests.support.servers import ROOT, Gunicorn, database, starting, three_listens, url_of
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt install nginx-light)")
 
@@ -87,6 +90,61 @@ def test_requests_keep_their_ids_and_answers_their_headers(proxy: Gunicorn, serv
 def test_the_address_is_the_one_that_nginx_saw(proxy: Gunicorn) -> None:
     answers = [proxy.ask(PATH, X_Forwarded_For=f"192.0.2.{number}").status for number in range(10)]
     assert answers[-5:] == [429] * 5
+
+
+@pytest.fixture
+def unlimited(engine_of_all: Engine, tmp_path: Path) -> Iterator[Gunicorn]:
+    """A service that may be asked as often as one likes."""
+    with starting(tmp_path, url_of(engine_of_all)) as start:
+        yield start(WEB_CONCURRENCY="1", TRUSTED_PROXIES="1")
+
+
+HISTORY = "/insights/history/1?limit=1"
+NEXT = b'"next":"/insights/history/1?before='
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /insights", "SCRIPT_NAME: /elsewhere", "PATH_INFO: /health"])
+def test_no_header_stands_for_a_part_of_the_path(header: str, unlimited: Gunicorn) -> None:
+    for _ in range(2):  # what was computed for this caller, and what the cache has for others
+        answer = send(unlimited, HISTORY, header)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert NEXT in answer
+    assert NEXT in unlimited.ask(HISTORY).body
+
+
+def test_a_caller_s_own_prefix_is_not_passed_on(unlimited: Gunicorn, tmp_path: Path) -> None:
+    with nginx(tmp_path, unlimited.port) as port:
+        assert NEXT in send(replace(unlimited, port=port), HISTORY, "X-Forwarded-Prefix: /evil")
+
+
+def send(server: Gunicorn, path: str, header: str) -> bytes:
+    """What a server answers to a request with a header as it is written here."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n"
+        connection.sendall(request.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_sub_path_as_the_documentation_has_it(unlimited: Gunicorn, tmp_path: Path) -> None:
+    (text,) = re.findall("### Sub-path.*?```nginx\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    location, passed, prefix = text.splitlines()
+    edits = {
+        "location / {": location,
+        "proxy_pass http://api;": passed,
+        'proxy_set_header X-Forwarded-Prefix "";': prefix,
+    }
+    with nginx(tmp_path, unlimited.port, edits=edits) as port:
+        proxy = replace(unlimited, port=port)
+        url, rows = f"/listening{HISTORY}", []
+        while url:
+            page = json.loads(proxy.ask(url).body)
+            rows += page["items"]
+            url = page["next"]
+        assert rows == json.loads(unlimited.ask("/insights/history/1").body)["items"]
+        assert json.loads(proxy.ask("/listening/nowhere").body)["instance"] == "/listening/nowhere"
+        assert json.loads(proxy.ask("/listening/openapi.json").body)["servers"] == [{"url": "/listening"}]
+        for address in re.findall(r'(?:src|href|data-document)="([^"]+)"', proxy.ask("/listening/docs").body.decode()):
+            assert proxy.ask(address).status == 200, address
 
 
 def test_its_log_holds_nothing_that_a_caller_sent(proxy: Gunicorn) -> None:

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Response, request, url_for
+from flask import Response, current_app, request
 
 from app.domain.audience import Audience
 from app.domain.ranking import MAX_OFFSET, Page
@@ -29,7 +29,7 @@ def listen_time(measure: Callable[..., int]) -> Callable[..., int | str]:
 def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, Any]]:
     """A measure of one user's pages that each name where the next one begins, as a URL.
 
-    The URL does not depend on how this request was written: the cache keeps it for all callers.
+    As the cache keeps it, for all callers: `links_as_asked` puts the prefix before it.
     """
 
     @wraps(measure)
@@ -38,8 +38,8 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
         if playback.next is None:
             return {"items": playback.items, "next": None}
         (user_id,) = audience.user_ids or ()
-        before = format_instant(playback.next)
-        url = url_for(str(request.endpoint), user_id=user_id, before=before, limit=limit)
+        values = {"user_id": user_id, "before": format_instant(playback.next), "limit": limit}
+        url = current_app.url_map.bind("").build(str(request.endpoint), values)  # without a prefix
         return {"items": playback.items, "next": url}
 
     return presented
@@ -79,7 +79,7 @@ def _link(page: Page, total: int) -> str:
 
 
 def links_as_asked(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose `Link` keeps the path and all other parameters of the request."""
+    """A view whose `Link` and `next` have the prefix of the request; the former also its path and other parameters."""
 
     @wraps(view)
     def presented(**question: Any) -> Response:
@@ -89,6 +89,10 @@ def links_as_asked(view: Callable[..., Response]) -> Callable[..., Response]:
             path = quote(request.root_path + request.path)
             kept = f"&{urlencode(others)}" if others else ""
             response.headers["Link"] = link.replace("<?", f"<{path}?").replace(">", f"{kept}>")
+        if request.root_path and response.data:
+            # A member, and no text that looks like it: a text has its quotation marks escaped.
+            prefixed = b'"next":"%s/' % quote(request.root_path).encode()
+            response.data = response.data.replace(b'"next":"/', prefixed)
         return response
 
     return presented

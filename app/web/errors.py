@@ -41,7 +41,7 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": quote(request.path, safe=IN_A_PATH),
+        "instance": quote(request.root_path + request.path, safe=IN_A_PATH),
         "error": detail,
         "request_id": g.get("request_id"),
     }

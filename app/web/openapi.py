@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
 from app.extensions import apifairy
 from app.version import VERSION
@@ -104,15 +105,14 @@ def init_app(app: Flask) -> None:
 
 
 def document() -> Json:
-    """The document, which is the same for every application."""
+    """The document, which is the same for every application, below the prefix of the request."""
+    # Relative, so that "Try it out" works under whatever host the document was fetched from.
     found: Json = apifairy.apispec
-    return found
+    return found | {"servers": [{"url": quote(request.root_path) or "/"}]}
 
 
 def _finish(document: Json) -> Json:
     """Put right what APIFairy cannot know of this service."""
-    # Relative, so that "Try it out" works under whatever address the document was fetched from.
-    document["servers"] = [{"url": "/"}]
     document["paths"] |= {path: {"get": operation} for path, operation in TEXTS.items()}
     for tag in document["tags"]:
         tag["name"] = tag["name"].replace("_", " ")

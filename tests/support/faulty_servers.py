@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -216,14 +216,18 @@ class BlackHole:
 
 
 @contextmanager
-def nginx(folder: Path, *services: int) -> Iterator[int]:
-    """The port of an nginx with docker/nginx.conf, before services on these ports; `folder` takes its files."""
+def nginx(folder: Path, *services: int, edits: Mapping[str, str] | None = None) -> Iterator[int]:
+    """The port of an nginx with docker/nginx.conf, before services on these ports; `folder` takes its files.
+
+    `edits` are texts of the configuration, and what takes their place.
+    """
     port = free_port()
     text = CONFIGURATION.read_text()
     for theirs, ours in (
         ("server api:5001;", " ".join(f"server 127.0.0.1:{service};" for service in services)),
         ("listen 5001;", f"listen 127.0.0.1:{port};"),
         ("/dev/stderr", f"{folder}/errors"),
+        *(edits or {}).items(),
     ):
         assert text.count(theirs) == 1
         text = text.replace(theirs, ours)
