@@ -7,8 +7,10 @@ does the same, and also takes an empty WEB_CONCURRENCY.
 import gc
 import os
 import shutil
+import socket
 import sys
 import tempfile
+from contextlib import suppress
 
 from gunicorn.glogging import Logger
 
@@ -30,7 +32,18 @@ if "prometheus_client" not in sys.modules and __name__ != "__main__":
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="songswap-insights-metrics-", dir=worker_tmp_dir)
 
 wsgi_app = "app:create_app()"
-bind = f"0.0.0.0:{settings['FLASK_RUN_PORT']}"
+
+
+def any_address():
+    """Every address of this machine: in a container the network decides who reaches it."""
+    with suppress(OSError), socket.socket(socket.AF_INET6) as trial:
+        trial.bind(("::", 0))
+        if not trial.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            return "[::]"  # IPv4, too
+    return "0.0.0.0"  # nosec B104
+
+
+bind = f"{any_address()}:{settings['FLASK_RUN_PORT']}"
 worker_class = "gthread"
 # A SimpleCache is each worker's own, and `POST /cache/invalidate` reaches only one of them.
 workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] in SHARED_CACHES else 1)

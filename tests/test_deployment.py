@@ -1,6 +1,7 @@
 """What an operator runs: gunicorn with the production settings, and the files that build and ship the image."""
 
 import ast
+import errno
 import gc
 import http.client
 import os
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import packages_distributions
@@ -299,6 +301,51 @@ def test_a_worker_shares_no_database_connection_with_the_process_it_was_forked_f
         post_fork(SimpleNamespace(app=SimpleNamespace(wsgi=lambda: app)), None)
         gc.unfreeze()
         assert db.engine.pool is not inherited
+
+
+def can_bind(family: socket.AddressFamily, address: str) -> bool:
+    with suppress(OSError), socket.socket(family) as trial:
+        trial.bind((address, 0))
+        return True
+    return False
+
+
+def test_it_answers_on_ipv4_and_where_there_is_ipv6_on_that_too(tmp_path: Path) -> None:
+    with listen() as free:
+        port = free.getsockname()[1]
+    environ = NO_SETTINGS | {"ALLOW_ANONYMOUS": "true", "PATH": os.environ["PATH"], "FLASK_RUN_PORT": str(port)}
+    environ |= {"SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/nothing"}
+    output = tmp_path / "output"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "gunicorn.conf.py"], cwd=ROOT, env=environ, stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        wait_until_up(Server(process, port, tmp_path, output))
+        if can_bind(socket.AF_INET6, "::1"):
+            with socket.create_connection(("::1", port), timeout=20) as connection:
+                connection.sendall(b"GET /health HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("kind", ["there is no IPv6", "IPv6 is apart from IPv4"])
+def test_a_machine_without_ipv6_binds_ipv4(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLALCHEMY_DATABASE_URI", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("ALLOW_ANONYMOUS", "true")
+    monkeypatch.setenv("FLASK_RUN_PORT", "5001")
+
+    class Socket(socket.socket):
+        def bind(self, address: Any) -> None:
+            if kind == "there is no IPv6":
+                raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+            self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            super().bind(address)
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    assert run_path(str(ROOT / "gunicorn.conf.py"))["bind"] == "0.0.0.0:5001"
 
 
 def test_its_workers_count_together_by_key_and_by_the_address_behind_the_proxy(
