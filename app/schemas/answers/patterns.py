@@ -8,7 +8,7 @@ from app.schemas.answers.objects import ObjectSchema
 from app.schemas.answers.parts import WindowSchema, nested, number
 
 
-class ActivityBucketSchema(ObjectSchema):
+class BucketSchema(ObjectSchema):
     """The listens from `start` up to `end`."""
 
     start = Instant(required=True)
@@ -22,7 +22,7 @@ class ActivitySchema(ObjectSchema):
 
     window = nested(WindowSchema)
     bucket = fields.String(required=True, metadata={"enum": ["hour", "day", "week", "month", "year"]})
-    buckets = nested(ActivityBucketSchema, many=True)
+    buckets = nested(BucketSchema, many=True)
 
 
 class ClockSchema(ObjectSchema):
