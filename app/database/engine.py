@@ -99,18 +99,19 @@ def direct_engine(config: Mapping[str, Any], *, answer_within: float | None = No
 def writing_engine(uri: str, **connect_args: Any) -> Engine:
     """Sessions that may write, and take as long as they need."""
     engine = create_engine(uri, poolclass=NullPool, connect_args={"client_encoding": "utf8", **connect_args})
-    event.listen(engine, "connect", _pin)
+    event.listen(engine, "connect", _pin, insert=True)  # before what SQLAlchemy asks for
     return engine
 
 
 def _pin(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # or a rollback would take it back
     with connection.cursor() as cursor:
         # Those that this PostgreSQL has.
         cursor.execute(
             "SELECT set_config(name, %s::json ->> lower(name), false) FROM pg_settings WHERE lower(name) = ANY(%s)",
             (json.dumps(PINNED_TO_WRITE), list(PINNED_TO_WRITE)),
         )
-    connection.commit()
+    connection.autocommit = False
 
 
 def _limits(timeout: float) -> str:

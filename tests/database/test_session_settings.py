@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from app import create_app
+from app.database.engine import writing_engine
 from app.extensions import db
 from config import load_settings
 from tests.support.factories import Platform
@@ -35,7 +36,6 @@ PATHS = [
     "/insights/tracks/it%27s",
     "/insights/artists/artist",
 ]
-# Each has another answer, or none, if it is believed. An empty schema first in the path would do no harm.
 SETTINGS = {
     "intervalstyle": "'sql_standard'",
     "datestyle": "'SQL, DMY'",
@@ -51,15 +51,13 @@ SETTINGS = {
     "default_transaction_isolation": "'serializable'",
     "default_transaction_read_only": "on",
     "default_transaction_deferrable": "on",
-    "statement_timeout": "5",
+    "statement_timeout": "100",
     "row_security": "off",
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
-    "backslash_quote": "off",
     "quote_all_identifiers": "on",
     "session_replication_role": "'replica'",
-    "client_min_messages": "'debug5'",
     "xmloption": "'document'",
     "gin_fuzzy_search_limit": "1",
 }
@@ -95,10 +93,9 @@ def service(engine: Engine) -> Iterator[FlaskClient]:
 def answers(engine: Engine) -> dict[str, Any]:
     """The statuses of all paths, and the bodies of those that are there."""
     with service(engine) as client:
-        answers = {path: client.get(path) for path in PATHS}
-    return {
-        path: (found.status_code, found.data if found.status_code == 200 else b"") for path, found in answers.items()
-    }
+        found = {path: client.get(path) for path in PATHS}
+    bodies = {path: answer.data if answer.status_code == 200 else b"" for path, answer in found.items()}
+    return {path: (answer.status_code, bodies[path]) for path, answer in found.items()}
 
 
 @contextmanager
@@ -117,3 +114,36 @@ def test_a_setting_of_the_database_changes_no_answer(engine: Engine, name: str, 
     assert [status for status, _ in expected.values()].count(200) == len(PATHS) - 1  # one track is not there
     with set_for_all(engine, name, value):
         assert answers(engine) == expected
+
+
+def test_a_clock_in_new_york_is_right_in_any_interval_style(engine: Engine) -> None:
+    with set_for_all(engine, "intervalstyle", "'sql_standard'"), service(engine) as client:
+        for whose in ("", "global/"):
+            path = f"/insights/{whose}clock{'' if whose else '/1'}?{ZONE}&to=2025-11-18"
+            count = client.get(path).json["count"]
+            assert {(day, hour): n for day in range(7) for hour, n in enumerate(count[day]) if n} == {
+                (0, 13): 2,
+                (0, 23): 1,
+            }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    {
+        "PGCLIENTENCODING": "LATIN1",
+        "PGOPTIONS": "-c extra_float_digits=-15 -c intervalstyle=sql_standard -c search_path=impostor",
+        "PGTZ": "Pacific/Kiritimati",
+        "PGDATESTYLE": "SQL, DMY",
+    }.items(),
+)
+def test_the_shell_changes_no_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    expected = answers(engine)
+    monkeypatch.setenv(name, value)
+    assert answers(engine) == expected
+
+
+def test_commands_write_any_name(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with writing_engine(url_of(engine)).begin() as connection:
+        connection.execute(text("INSERT INTO \"Artists\" VALUES ('other', :name)"), {"name": NAME})
+        assert connection.scalar(text("SELECT name FROM \"Artists\" WHERE id = 'other'")) == NAME
