@@ -42,7 +42,6 @@ BEGIN
         GRANT USAGE ON SCHEMA insights TO songswap_insights;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO songswap_insights;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO songswap_insights;
-        GRANT EXECUTE ON FUNCTION insights.announce TO songswap_insights;
         IF current_setting('server_version_num')::int >= 170000 THEN
             -- To vacuum and analyze them after large changes. Before PostgreSQL 17 autovacuum alone does that.
             GRANT MAINTAIN ON ALL TABLES IN SCHEMA insights TO songswap_insights;

@@ -128,7 +128,6 @@ def test_the_rollups_forget_the_person_when_the_deletion_is_folded_in(people: En
     of_person = {
         "listen_changes": f"user_id = {PERSON}",
         "rankings": f"kind = {Kind.LISTENER:d} AND id = lpad('{PERSON}', 10, '0')",
-        "id_blocks": f"kind = {Kind.LISTENER:d} AND lpad('{PERSON}', 10, '0') = ANY(ids)",
     }
     with people.connect() as connection:
         for table, condition in of_person.items():

@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.cli.embedded.database import database_of_command
-from app.database.engine import direct_engine
+from app.database.engine import own_engine
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.spans import Span
-from app.rollups.state import IS_CURRENT, read
+from app.rollups.state import read
 from app.rollups.upkeep.building import build_at_once, describe, start_anew
 from app.rollups.upkeep.folding import fold
-from app.rollups.upkeep.transactions import snapshot, the_only_writer
+from app.rollups.upkeep.transactions import one_operator, snapshot, writing
 from app.rollups.upkeep.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, so that insights take milliseconds.")
@@ -28,9 +28,9 @@ rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, s
 
 @contextmanager
 def _database() -> Iterator[Engine]:
-    """The database itself, past a pooler; the embedded one is up for as long as this takes."""
+    """The database that is written to; the embedded one is up for as long as this takes."""
     with database_of_command():
-        engine = direct_engine(current_app.config)
+        engine = own_engine(current_app.config, writes=True)
         try:
             yield engine
         except SQLAlchemyError as error:
@@ -40,14 +40,10 @@ def _database() -> Iterator[Engine]:
 
 
 @contextmanager
-def _writer() -> Iterator[Connection]:
-    """The connection that alone may write the rollups: a second operator waits for the first, and for the service."""
-    with _database() as engine, _connect(engine) as connection, the_only_writer(connection):
+def _operator() -> Iterator[Connection]:
+    """A connection in autocommit: a second operator waits for the first."""
+    with _database() as engine, one_operator(engine) as connection:
         yield connection
-
-
-def _connect(engine: Engine) -> Connection:
-    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
@@ -76,12 +72,12 @@ def _now() -> Any:
 @with_appcontext
 def install() -> None:
     """Install and build what is missing, while the platform keeps writing."""
-    with _writer() as connection, _progress() as tell:
+    with _operator() as connection, _progress() as tell:
         installation.install(connection, tell)
         build_indexes(connection, tell)
-        if not connection.scalar(
-            text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations) FROM insights.state")
-        ):
+        with Session(connection) as session:
+            rollups = read(session)
+        if rollups is None or rollups.distrust is not None:
             start_anew(connection)
         build_at_once(connection, _now, tell)
     click.echo("The rollups are installed.")
@@ -92,7 +88,7 @@ def install() -> None:
 @with_appcontext
 def rebuild(resume: bool) -> None:
     """Build all rollups again, from the live tables."""
-    with _writer() as connection, _progress() as tell:
+    with _operator() as connection, _progress() as tell:
         _require_installation(connection)
         if not resume:
             tell("forgetting what there is")
@@ -105,7 +101,7 @@ def rebuild(resume: bool) -> None:
 @with_appcontext
 def verify() -> None:
     """Compare the rollups with the live tables; exit code 1 where they differ."""
-    with _writer() as connection, _progress() as tell:
+    with _operator() as connection, _progress() as tell:
         _require_installation(connection)
         with snapshot(connection):
             found = list(differences(connection, tell))
@@ -120,9 +116,9 @@ def verify() -> None:
 @with_appcontext
 def fold_now() -> None:
     """Fold in the changes that wait; the service does it by itself."""
-    with _writer() as connection:
+    with _operator() as connection:
         _require_installation(connection)
-        with snapshot(connection):
+        with writing(connection):
             changes = fold(connection)
     click.echo(f"{changes} changes folded in.")
 
@@ -134,12 +130,14 @@ def status() -> None:
     with _database() as engine, Session(engine) as session:
         state = read(session)
         if state is None:
-            click.echo("The rollups are not installed, or of an older version: flask rollups install")
+            click.echo("The rollups are not installed: flask rollups install")
             return
         connection = session.connection()
-        complete = installation.is_complete(connection)
-        click.echo(f"triggers  {'all on' if complete else 'missing or switched off: flask rollups install'}")
-        click.echo(f"trusted   {'yes' if state.distrust is None else f'no, {state.distrust}: flask rollups rebuild'}")
+        remedy = "rebuild" if installation.is_complete(connection) else "install"
+        trusted = "yes" if state.distrust is None else f"no, {state.distrust}: flask rollups {remedy}"
+        click.echo(f"trusted   {trusted}")
+        if not installation.has_tables(connection):
+            return
         click.echo(f"slots     {'built' if state.has_slots else 'not built'}")
         for row in connection.execute(text("SELECT starts, ends FROM insights.windows ORDER BY ends - starts, ends")):
             click.echo(f"window    {describe(Span(row.starts, row.ends))}")
@@ -151,11 +149,11 @@ def status() -> None:
 @with_appcontext
 def uninstall() -> None:
     """Take the rollups, their triggers and indexes away: the database is as it was before."""
-    with _writer() as connection, _progress() as tell:
+    with _operator() as connection, _progress() as tell:
         installation.uninstall(connection, tell)
     click.echo("The rollups are uninstalled.")
 
 
 def _require_installation(connection: Connection) -> None:
-    if not connection.scalar(IS_CURRENT) or not installation.is_complete(connection):
+    if not installation.is_complete(connection):
         raise click.ClickException("The rollups are not installed, or not whole: flask rollups install")

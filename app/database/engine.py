@@ -86,12 +86,14 @@ def init_app(app: Flask) -> None:
     event.listen(engine, "checkout", partial(_begin, _limits(app.config["DATABASE_STATEMENT_TIMEOUT"])))
 
 
-def direct_engine(config: Mapping[str, Any], *, answer_within: float | None = None) -> Engine:
-    """Sessions of their own: a pooler in transaction mode would neither pass on notifications nor keep a lock.
+def own_engine(config: Mapping[str, Any], *, writes: bool = False, answer_within: float | None = None) -> Engine:
+    """Connections besides the requests' pool, to the database that answers come from, or that is written to.
 
     An answer takes `answer_within` seconds at most in a process that serves, a request's time unless it is given.
     """
-    uri = config["DATABASE_DIRECT_URI"] or config["SQLALCHEMY_DATABASE_URI"]
+    uri = config["SQLALCHEMY_DATABASE_URI"]
+    if writes:
+        uri = config["DATABASE_DIRECT_URI"] or uri
     options = engine_options(dict(config), answer_within=answer_within)
     return writing_engine(uri, **options["connect_args"])
 

@@ -9,6 +9,15 @@ from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, SmallInt
 
 SCHEMA = "insights"
 
+# What the schema's version table says. A schema of another version is not believed, and replaced by an installation.
+VERSION = "1"
+
+# All tables of the schema.
+TABLES = (
+    "alembic_version", "state", "windows", "rankings", "sizes", "slots", "firsts", "listen_changes", "credit_changes",
+    "genre_changes", "duration_changes", "truncations", "announcements",
+)  # fmt: skip
+
 metadata = MetaData(schema=SCHEMA)
 
 

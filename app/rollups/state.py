@@ -1,38 +1,52 @@
-"""What the rollups can answer for, as a transaction sees them."""
+"""What the rollups can answer for, as a transaction sees them: the one place that decides whether they are believed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from weakref import WeakSet
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Row, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.domain.slots import start_of_slot
 from app.domain.timezones import DAY
+from app.models.rollups import TABLES, VERSION
 from app.rollups.installation.triggers import ARE_ON
 from app.rollups.spans import EVER, Span
 
-# Whether the role may read the newest table. It is not there before an older version is brought up to date; and neither
-# may the schema be, or the right to enter it.
-IS_CURRENT = text("""
-    SELECT EXISTS (
-        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'insights' AND c.relname = 'unannounced'
-            AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-    )
-""")
+# Why rollups are not believed, besides what the table `state` says.
+LACKING = "a table of the schema insights is missing or not granted"
+OTHER_VERSION = "the schema insights is of another version"
+EMPTIED = "the schema insights has lost its rows"
+UNWATCHED = "a trigger is missing or switched off"
+TRUNCATED = "a table was truncated"
+
+# Whether every table is there and may be read.
+READABLE = f"""(
+    SELECT count(*) = {len(TABLES)} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'insights' AND c.relname IN ({", ".join(f"'{table}'" for table in TABLES)})
+        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+)"""
+INSTALLED = text(f"SELECT to_regnamespace('insights') IS NOT NULL AS installed, {READABLE} AS readable")
+# `emptied` where listens are counted and a table that has rows then takes no space.
 STATE = text(f"""
-    SELECT trusted, reason, slots_built, firsts_built,
+    SELECT s.distrust, s.slots_built, s.firsts_built,
+        (SELECT version_num FROM insights.alembic_version) AS version,
+        {READABLE} AS readable,
         {ARE_ON} AS watched,
+        EXISTS (SELECT FROM insights.windows)
+            AND (NOT EXISTS (SELECT FROM insights.sizes) OR EXISTS (SELECT FROM insights.sizes WHERE plays > 0)
+                AND 0 IN (pg_relation_size('insights.rankings'), pg_relation_size('insights.slots'),
+                    pg_relation_size('insights.firsts'))) AS emptied,
         EXISTS (SELECT FROM insights.truncations) AS truncated,
         EXISTS (SELECT FROM insights.listen_changes) AS listens_changed,
         EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
             OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
         (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows,
         (SELECT min(slot) FROM insights.slots) AS first_slot
-    FROM insights.state
+    FROM (SELECT) AS always LEFT JOIN insights.state s ON true
 """)
 
 
@@ -67,9 +81,9 @@ class Rollups:
 
 NONE = Rollups()
 
-# The databases that had rollups of this version when they were last asked. To ask takes half as long as to read them;
-# most of them have them all their lives.
-known_current: WeakSet[Engine] = WeakSet()
+# The databases whose tables could be read when they were last asked. To ask takes half as long as to read them; most of
+# them have them all their lives.
+known_readable: WeakSet[Engine] = WeakSet()
 
 
 def rollups_of(session: Session) -> Rollups:
@@ -83,35 +97,42 @@ def rollups_of(session: Session) -> Rollups:
 
 
 def read(session: Session) -> Rollups | None:
-    """The rollups as the session's transaction sees them, believed or not; None where none of this version are.
+    """The rollups as the session's transaction sees them, believed or not; None where none are installed.
 
-    Where they have been there, and are not any more, the session is left with a new transaction.
+    Where they could be read before, and cannot any more, the session is left with a new transaction.
     """
     engine = session.connection().engine
-    if engine not in known_current and not session.scalar(IS_CURRENT):
-        return None
+    if engine not in known_readable:
+        found = session.execute(INSTALLED).one()
+        if not found.readable:
+            return Rollups(distrust=LACKING) if found.installed else None
     try:
         state = session.execute(STATE).one()
     except ProgrammingError:
-        if engine not in known_current:
-            raise
-        known_current.discard(engine)
         session.rollback()
+        if engine not in known_readable:
+            return Rollups(distrust=OTHER_VERSION)
+        known_readable.discard(engine)
         return read(session)
-    known_current.add(engine)
-    distrust = None
-    if not state.trusted:
-        distrust = state.reason
-    elif not state.watched:
-        distrust = "a trigger is missing or switched off"
-    elif state.truncated:
-        distrust = "a table was truncated"
+    known_readable.add(engine)
     return Rollups(
         windows={id_: Span(*map(datetime.fromisoformat, bounds)) for id_, *bounds in state.windows or ()},
-        has_slots=state.slots_built,
+        has_slots=bool(state.slots_built),
         first_slot=state.first_slot,
-        has_firsts=state.firsts_built,
+        has_firsts=bool(state.firsts_built),
         listens_changed=state.listens_changed,
         catalogue_changed=state.catalogue_changed,
-        distrust=distrust,
+        distrust=_distrust(state),
     )
+
+
+def _distrust(state: Row[Any]) -> str | None:
+    reasons = {
+        LACKING: not state.readable,
+        EMPTIED: state.version is None or state.slots_built is None or state.emptied,
+        OTHER_VERSION: state.version != VERSION,
+        state.distrust: state.distrust is not None,
+        UNWATCHED: not state.watched,
+        TRUNCATED: state.truncated,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

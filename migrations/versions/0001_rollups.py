@@ -2,16 +2,20 @@
 
 from alembic import op
 
-revision = "1"
+from app.models.rollups import VERSION
+
+revision = VERSION
 down_revision = None
 
 TABLES = """
 CREATE TABLE insights.state (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-    trusted boolean NOT NULL DEFAULT true,
-    reason text,
+    -- Why nothing here is believed before it is built again; null where all is.
+    distrust text,
     slots_built boolean NOT NULL DEFAULT false,
-    firsts_built boolean NOT NULL DEFAULT false
+    firsts_built boolean NOT NULL DEFAULT false,
+    -- The announcements of transactions before this one are deleted.
+    forgotten xid8 NOT NULL DEFAULT '0'
 );
 INSERT INTO insights.state DEFAULT VALUES;
 
@@ -19,7 +23,7 @@ CREATE TABLE insights.windows (
     id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     starts timestamp NOT NULL,
     ends timestamp NOT NULL,
-    built_at timestamptz NOT NULL DEFAULT now()
+    UNIQUE (starts, ends)
 );
 
 -- The indexes that hold the order of lists, here and of first listens, are made by a build.
@@ -67,9 +71,9 @@ CREATE TABLE insights.duration_changes (
 );
 CREATE TABLE insights.truncations (table_name text);
 
--- Whose listens a transaction changes that does not announce itself: one row for each statement.
-CREATE TABLE insights.unannounced (transaction xid8 NOT NULL, users bigint[] NOT NULL);
-CREATE INDEX unannounced_transaction ON insights.unannounced (transaction);
+-- Whose answers a transaction makes old, a row for each statement: those of everyone and of some users; of all, null.
+CREATE TABLE insights.announcements (transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), users bigint[]);
+CREATE INDEX announcements_transaction ON insights.announcements (transaction);
 """
 
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.database import deadline
-from app.database.engine import direct_engine
+from app.database.engine import own_engine
 from config import load_settings
 from tests.conftest import SECRET
 from tests.support.faulty_servers import Proxy, wait_until
@@ -142,7 +142,7 @@ def test_a_query_that_is_slow_is_left_to_its_work(make: MakeService, own: Engine
 
 
 def test_what_works_beside_the_requests_ends_its_waits_too(service: Flask, network: Proxy) -> None:
-    engine = direct_engine(service.config, answer_within=0.5)
+    engine = own_engine(service.config, answer_within=0.5)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as one:
         one.execute(text("SELECT 1"))
         network.swallow()
@@ -152,7 +152,7 @@ def test_what_works_beside_the_requests_ends_its_waits_too(service: Flask, netwo
 
 
 def test_a_wait_can_be_interrupted(own: Engine, service: Flask) -> None:
-    engine = direct_engine(service.config, answer_within=60)
+    engine = own_engine(service.config, answer_within=60)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         with engine.connect() as connection, taking(0.5, 0.5):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.upkeep.building import build, start_anew
-from app.rollups.upkeep.transactions import the_only_writer
+from app.rollups.upkeep.transactions import one_operator
 from tests.conftest import NOW
 from tests.support.factories import Platform
 from tests.support.servers import database
@@ -22,9 +22,8 @@ def quiet(_what: str) -> None:
 
 @contextmanager
 def operator(engine: Engine) -> Iterator[Connection]:
-    """A connection that alone may write the rollups."""
-    connecting = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    with connecting as connection, the_only_writer(connection):
+    """A connection in autocommit for one operator at a time."""
+    with one_operator(engine) as connection:
         yield connection
 
 

@@ -17,7 +17,7 @@ from app.domain.ranking import Page, Ranking, SortBy
 from app.domain.timezones import first_instant, timezone
 from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
-from app.rollups.state import NONE, Rollups, known_current, rollups_of
+from app.rollups.state import NONE, Rollups, known_readable, rollups_of
 from app.services import insights_global_service as of_everyone
 from app.services import insights_service as of_user
 from tests.oracle.checks import difference
@@ -102,7 +102,7 @@ def snapshot(engine: Engine, plain_role: str) -> Iterator[tuple[Connection, Aske
 
             def become(role: str) -> None:
                 connection.execute(text(f"SET LOCAL ROLE {role}"))
-                known_current.clear()
+                known_readable.clear()
 
             with (
                 Session(connection, join_transaction_mode="rollback_only") as rolled_up,

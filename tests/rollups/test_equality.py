@@ -296,8 +296,10 @@ class Equality(RuleBasedStateMachine):
 
     def is_trusted(self) -> bool:
         with self.engine.connect() as connection:
-            return bool(connection.scalar(text("SELECT trusted AND NOT EXISTS (SELECT FROM insights.truncations)"
-                                               " FROM insights.state")))  # fmt: skip
+            unknown = text(
+                "SELECT distrust IS NOT NULL OR EXISTS (SELECT FROM insights.truncations) FROM insights.state"
+            )
+            return not connection.scalar(unknown)
 
     # What has to hold
 

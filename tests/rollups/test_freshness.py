@@ -57,19 +57,19 @@ def listen(platform_engine: Engine) -> Listen:
 
 
 class Fleet:
-    """Services of two workers each, whose answers are cached, and who all hear."""
+    """Services of two workers each, whose answers are cached, and who all follow."""
 
     def __init__(self, engine: Engine, start: Start, number: int, **settings: str) -> None:
         self._engine = engine
         self.servers = [start(WEB_CONCURRENCY=str(WORKERS), **settings) for _ in range(number)]
-        wait_until(lambda: self.listeners() == number * WORKERS, what="a listener in each process")
-        # One that begins to hear ends all answers, once: what was announced before, it does not know.
+        wait_until(lambda: self.followers() == number * WORKERS, what="a follower in each process")
+        # One that begins to follow ends all answers, once: what was announced before, it does not know.
         time.sleep(1)
         paths = MINE, OTHERS, EVERYONES, GROUPS
         wait_until(lambda: all(self.answers(path) and self.is_cached(path) for path in paths))
 
-    def listeners(self) -> int:
-        """How many have looked for the unannounced."""
+    def followers(self) -> int:
+        """How many have looked for announcements."""
         with self._engine.connect() as connection:
             found = connection.execute(
                 text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :look"),
@@ -120,16 +120,7 @@ def test_a_commit_shows_in_all_processes_and_ends_no_other_users_answers(fleet: 
     assert fleet.is_cached(OTHERS)
 
 
-@pytest.mark.thorough
-def test_a_commit_beside_one_that_announces_itself_shows(fleet: Fleet, platform_engine: Engine, listen: Listen) -> None:
-    with platform_engine.connect() as announcer:
-        announcer.execute(text("INSERT INTO \"History\" VALUES (2, '2026-11-22 13:00', 'track')"))
-        listen()
-        fleet.wait_for(4, MINE)
-        fleet.wait_for(7, EVERYONES)
-
-
-def test_what_is_committed_while_nobody_hears_shows(service: Fleet, platform_engine: Engine, listen: Listen) -> None:
+def test_what_is_committed_while_nobody_looks_shows(service: Fleet, platform_engine: Engine, listen: Listen) -> None:
     with platform_engine.connect() as connection:
         cut = text(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"

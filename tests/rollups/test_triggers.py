@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from flask import Flask
 from psycopg2.extras import execute_values
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from app.rollups.installation import install as installation
-from app.rollups.installation.triggers import CHANNEL, MOST_USERS, PREFIX, WATCHED
+from app.rollups.installation.triggers import MOST_USERS, PREFIX, WATCHED
 from app.rollups.state import NONE
-from app.rollups.upkeep.announcements import UNANNOUNCED
+from app.rollups.upkeep import upkeep
+from app.rollups.upkeep.announcements import ANNOUNCED
 from app.rollups.upkeep.building import build, start_anew
 from app.rollups.upkeep.folding import fold
 from app.rollups.upkeep.transactions import snapshot as writing_snapshot
@@ -55,20 +57,29 @@ def found_differences(engine: Engine) -> list[str]:
 
 
 @contextmanager
-def listening(engine: Engine) -> Iterator[Callable[[], list[str]]]:
-    """What was announced since the last look."""
-    connection = connect(engine.url)
-    connection.autocommit = True
-    connection.cursor().execute(f"LISTEN {CHANNEL}")
+def listening(engine: Engine) -> Iterator[Callable[[], list[Any]]]:
+    """Who was concerned by what was announced since the last look: some users, everyone alone, [], or all, None."""
+    seen = look(engine, None)[0]
 
-    def heard() -> list[str]:
-        connection.cursor().execute("SELECT 1")
-        payloads = [notification.payload for notification in connection.notifies]
-        connection.notifies.clear()
-        return payloads
+    def heard() -> list[Any]:
+        nonlocal seen
+        new = text(
+            "SELECT users FROM insights.announcements"
+            " WHERE NOT pg_visible_in_snapshot(transaction, CAST(:seen AS pg_snapshot)) ORDER BY transaction"
+        )
+        with engine.connect() as connection:
+            users = list(connection.scalars(new, {"seen": seen}))
+        seen = look(engine, seen)[0]
+        return users
 
     yield heard
-    connection.close()
+
+
+def look(engine: Engine, seen: str | None) -> tuple[str, set[int] | None]:
+    """The snapshot of now, and whose answers are old since another; None where all are."""
+    with engine.connect() as connection:
+        found = connection.execute(ANNOUNCED, {"seen": seen}).one()
+    return found.snapshot, None if found.concerns_all else set(found.users)
 
 
 def execute(engine: Engine, sql: str) -> None:
@@ -159,7 +170,7 @@ def test_an_emptied_table_is_noticed(tables: str, installed: Engine, plain_role:
     assert not is_answered_live(installed, plain_role)
     with listening(installed) as heard:
         execute(installed, f"TRUNCATE {tables}")
-        assert heard() == ["all"]
+        assert set(heard()) == {None}
     assert is_answered_live(installed, plain_role)
     with installed.begin() as connection:
         connection.execute(text('TRUNCATE "Users", "Tracks", "Artists" CASCADE'))
@@ -178,7 +189,7 @@ def rebuild(engine: Engine) -> None:
 def test_a_table_that_nothing_is_counted_by_may_be_emptied(table: str, installed: Engine, plain_role: str) -> None:
     with listening(installed) as heard:
         execute(installed, f'TRUNCATE "{table}"')
-        assert heard() == ["all"]
+        assert set(heard()) == {None}
     assert not is_answered_live(installed, plain_role)
 
 
@@ -244,13 +255,13 @@ def test_a_statement_of_a_hundred_thousand_rows_is_noted(installed: Engine) -> N
             "INSERT INTO \"History\" SELECT 1 + n % 8, timestamp '1995-01-01' + n * interval '17 minutes',"
             " 'track' || 1 + n % 20 FROM generate_series(1, 100000) n",
         )
-        assert [set(payload.split(",")) for payload in heard()] == [set("12345678")]
+        assert [set(users) for users in heard()] == [set(range(1, 9))]
         assert found_differences(installed) == []
         execute(installed, "DELETE FROM \"History\" WHERE played_at < '2005-01-01'")
 
 
 @pytest.mark.parametrize("users", [MOST_USERS, MOST_USERS + 1])
-def test_a_statement_about_many_users_fits_an_announcement(users: int, installed: Engine) -> None:
+def test_a_statement_about_many_users_is_announced_as_one_about_all(users: int, installed: Engine) -> None:
     first = 2_147_483_647 - users + 1  # ten digits each
     with listening(installed) as heard:
         execute(
@@ -258,21 +269,23 @@ def test_a_statement_about_many_users_fits_an_announcement(users: int, installed
             "INSERT INTO \"Users\" SELECT id, 'listener', id || '@example.com', 'spotify-' || id"
             f" FROM generate_series({first}, 2147483647) id",
         )
-        assert heard() == ["everyone"]
+        assert heard() == [[]]
         execute(
             installed,
             f"INSERT INTO \"History\" SELECT id, '2026-11-04', 'track1' FROM generate_series({first}, 2147483647) id",
         )
         named = heard()
         if users > MOST_USERS:
-            assert named == ["all"]
+            assert named == [None]
         else:
-            assert {int(id) for id in named[0].split(",")} == set(range(first, 2_147_483_648))
+            assert set(named[0]) == set(range(first, 2_147_483_648))
         # Before and after name each user; a user's deletion is one of his listens, too.
         execute(installed, f"UPDATE \"History\" SET track_id = 'track2' WHERE user_id >= {first}")
-        assert heard() == ["all"]
+        assert heard() == [None]
         execute(installed, f'DELETE FROM "Users" WHERE id >= {first}')
-        assert set(heard()) == {"everyone", *named}
+        deletion = heard()
+        assert [] in deletion
+        assert len(deletion) == 2
 
 
 def test_nothing_is_announced_that_was_rolled_back_or_changed_nothing(installed: Engine) -> None:
@@ -284,75 +297,41 @@ def test_nothing_is_announced_that_was_rolled_back_or_changed_nothing(installed:
             connection.rollback()
         assert heard() == []
         execute(installed, "UPDATE \"Tracks\" SET name = 'x' WHERE id = 'track1'")
-        assert heard() == ["all"]
+        assert heard() == [None]
         execute(installed, "INSERT INTO \"ArtistFollowers\" VALUES ('artist1', '2026-11-06', 1)")
-        assert heard() == ["everyone"]
+        assert heard() == [[]]
 
 
-@pytest.fixture
-def announcer(installed: Engine) -> Iterator[Connection]:
-    """A transaction that will announce itself, and is still open."""
-    with installed.connect() as connection:
-        connection.execute(text("INSERT INTO \"History\" VALUES (1, '2026-11-07', 'track1')"))
-        yield connection
-    execute(installed, "DELETE FROM \"History\" WHERE played_at = '2026-11-07'")
-
-
-def test_a_commit_beside_one_that_announces_itself_is_announced_when_it_is_folded_in(
-    installed: Engine, announcer: Connection
-) -> None:
-    with listening(installed) as heard:
-        execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-07', 'track1'), (3, '2026-11-07', 'track1')")
-        assert heard() == []
-        announcer.commit()
-        assert heard() == ["1"]
-        with operator(installed) as connection, writing_snapshot(connection):
-            assert fold(connection) == 3
-        assert [set(payload.split(",")) for payload in heard()] == [{"2", "3"}]
-        execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-08', 'track1')")
-        assert heard() == ["2"]
-
-
-def test_a_commit_beside_one_that_announces_itself_is_found(installed: Engine, announcer: Connection) -> None:
-    def look(seen: str | None) -> tuple[str, set[int]]:
-        with installed.connect() as connection:
-            found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
-        return found.snapshot, set(found.users or ())
-
+def test_a_commit_is_found_by_the_next_look_whenever_it_began(installed: Engine) -> None:
     insert = "INSERT INTO \"History\" VALUES ({user}, '2026-11-09', 'track1')"
-    seen, users = look(None)
-    assert users == set()
+    seen, _ = look(installed, None)
     with installed.connect() as late:
         late.execute(text(insert.format(user=4)))
         execute(installed, insert.format(user=2))
-        seen, users = look(seen)
+        seen, users = look(installed, seen)
         assert users == {2}
-        seen, users = look(seen)
-        assert users == set()
-        announcer.rollback()
+        assert look(installed, seen)[1] == set()
         late.commit()
-    execute(installed, insert.format(user=3))  # announces itself
-    seen, users = look(seen)
-    assert users == {4}
-    assert look(seen)[1] == set()
+    execute(installed, insert.format(user=3))
+    seen, users = look(installed, seen)
+    assert users == {3, 4}
+    assert look(installed, seen)[1] == set()
 
 
-def test_who_is_unannounced_is_announced_where_the_logs_are_empty(installed: Engine) -> None:
-    """A process of the version before folds, and knows nothing of the unannounced."""
-    execute(installed, "INSERT INTO insights.unannounced VALUES (pg_current_xact_id(), '{2,3}')")
-    with listening(installed) as heard, operator(installed) as connection:
-        with writing_snapshot(connection):
-            assert fold(connection) == 0
-        assert [set(payload.split(",")) for payload in heard()] == [{"2", "3"}]
-        with writing_snapshot(connection):
-            assert fold(connection) == 0
-        assert heard() == []
-
-
-def test_who_is_unannounced_is_announced_with_a_rebuild(installed: Engine, announcer: Connection) -> None:
-    execute(installed, "INSERT INTO \"History\" VALUES (2, '2026-11-10', 'track1')")
-    announcer.rollback()
-    with listening(installed) as heard, operator(installed) as connection:
-        start_anew(connection)
-        assert heard() == ["all"]
-        build(connection, lambda: NOW, quiet)
+def test_old_announcements_are_deleted_and_who_has_missed_them_ends_all_answers(
+    installed: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "KEPT", 0)
+    app = Flask(__name__)
+    app.config["CLOCK"] = lambda: NOW
+    keeper = upkeep.Upkeep(app, threading.Event(), threading.Event())
+    asleep, _ = look(installed, None)
+    execute(installed, "INSERT INTO \"History\" VALUES (5, '2026-11-10', 'track1')")
+    assert look(installed, asleep)[1] == {5}
+    with installed.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        keeper.look(connection)  # it notes which transactions are over, and deletes theirs the next time
+        awake, _ = look(installed, asleep)
+        keeper.look(connection)
+        assert connection.scalar(text("SELECT count(*) FROM insights.announcements")) == 0
+    assert look(installed, awake)[1] == set()
+    assert look(installed, asleep)[1] is None

@@ -15,10 +15,10 @@ from app.domain.windows import CUSTOM, Window
 from app.listens.counted.rankings import RankedRelation
 from app.listens.relations import LiveRelation
 from app.listens.sources import listens_of
-from app.rollups.counts.windows import build_window, missing_windows
 from app.rollups.spans import Base, Span, base_of
 from app.rollups.upkeep.folding import fold
 from app.rollups.upkeep.verification import differences
+from app.rollups.upkeep.windows import build_window, missing_windows
 from tests.conftest import NOW
 from tests.rollups.conftest import install, quiet
 from tests.support.factories import Platform

@@ -122,10 +122,8 @@ def test_workers_are_added_up(start: Start, valkey: Valkey) -> None:
         assert sum(found.total(ANSWERS, state=state) for state in ("HIT", "MISS", "BYPASS")) == len(answers)
         # On a busy machine the cache may be too slow for one.
         computed = found.total(ANSWERS, state="MISS") + found.total(ANSWERS, state="BYPASS")
-        # Each scrape before this one has asked whether there are rollups, and each user's first answer in a process
-        # whether the user is counted ahead.
-        asked = found.total("insights_database_query_duration_seconds_count") - computed - before
-        assert 10 <= asked <= computed
+        # Each scrape before this one has asked whether there are rollups.
+        assert found.total("insights_database_query_duration_seconds_count") == computed + before
         assert found.total("insights_build_info", version="1.0.0") == 1
 
 
@@ -186,7 +184,7 @@ def test_stale_answers_are_counted_while_the_database_is_away(start: Start, engi
     found = server.scrape()
     assert found.total(ANSWERS, state="STALE") == 1
     # The statement that failed is counted, with the time that it took.
-    assert found.total("insights_database_query_duration_seconds_count") == 3
+    assert found.total("insights_database_query_duration_seconds_count") == 2
     assert found.total("insights_database_query_duration_seconds_sum") >= 0.3
 
 

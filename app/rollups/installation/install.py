@@ -3,91 +3,102 @@
 The schema `insights` with its tables (by Alembic, from `migrations/`), triggers that note each change, and indexes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import sleep
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.rollups.installation.indexes import create_extension, drop_extension, drop_indexes
-from app.rollups.installation.triggers import ARE_ON, CHANNEL, PREFIX, WATCHED, functions, triggers
+from app.rollups.installation.triggers import ARE_ON, WATCHED, functions, triggers
+from app.rollups.state import EMPTIED, LACKING, OTHER_VERSION, read
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 
+# What was written while a trigger was missing is nowhere noted.
+DISTRUST = "UPDATE insights.state SET distrust = 'a trigger was missing or switched off'"
+
 
 def install(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Install what is missing or of an older version, on a connection in autocommit. By one process at a time.
+    """Install what is missing, on a connection in autocommit, and replace a schema of another version or in parts.
 
-    `build_indexes` builds the indexes. Raises OperationalError where the platform's tables stay locked by others.
+    By one operator at a time. `build_indexes` builds the indexes. Raises OperationalError where the platform's tables
+    stay locked by others.
     """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    watched = is_complete(connection)
+    keeps_tables, roles = has_tables(connection), _roles(connection)
 
     def everything() -> None:
-        # The platform's tables first: a writer of `insights` has locked one of them. From then on writers wait, so this
-        # waits for readers of `insights` for 200 ms at most.
-        _lock_platform(connection, "SHARE ROW EXCLUSIVE")
-        connection.exec_driver_sql("SET LOCAL lock_timeout = '200ms'")
-        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
-        command.upgrade(config, "head")
-        for function in functions():
-            connection.exec_driver_sql(function)
-        for trigger in triggers():
-            connection.exec_driver_sql(trigger)
-        if not watched:
-            # What was written while a trigger was missing is nowhere noted.
-            connection.exec_driver_sql(
-                "UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'"
-                " WHERE slots_built OR EXISTS (SELECT FROM insights.windows)"
-            )
-        announce_all(connection)  # and with it who was to be announced in an older version's way
+        if keeps_tables:
+            # The platform's tables first: a writer of `insights` has locked one of them.
+            _lock_platform(connection, "SHARE ROW EXCLUSIVE")
+            connection.exec_driver_sql(DISTRUST)
+        else:
+            _take_away(connection)
+            connection.exec_driver_sql("CREATE SCHEMA insights")
+            command.upgrade(config, "head")
+            connection.exec_driver_sql("INSERT INTO insights.announcements (users) VALUES (NULL)")
+        for statement in (*functions(), *triggers()):
+            connection.exec_driver_sql(statement)
 
-    if not (watched and _version(connection) == ScriptDirectory.from_config(config).get_current_head()):
+    if not is_complete(connection):
         tell("schema, functions and triggers")
         _with_short_locks(connection, everything)
+    for role in roles:
+        connection.exec_driver_sql(f"""
+            GRANT USAGE ON SCHEMA insights TO {role};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO {role};
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO {role}
+        """)
     create_extension(connection)
 
 
-def _version(connection: Connection) -> str:
-    return str(connection.scalar(text("SELECT version_num FROM insights.alembic_version")))
+def _roles(connection: Connection) -> Sequence[str]:
+    """The roles, quoted, that may use the schema besides its owner."""
+    return connection.scalars(
+        text("""
+            SELECT DISTINCT CAST(CAST(a.grantee AS regrole) AS text) FROM pg_namespace n, aclexplode(n.nspacl) a
+            WHERE n.nspname = 'insights' AND a.privilege_type = 'USAGE' AND a.grantee NOT IN (0, n.nspowner)
+        """)
+    ).all()
 
 
 def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
-    """Take everything away that `install` made, on a connection in autocommit."""
-
-    def everything() -> None:
-        _lock_platform(connection, "ACCESS EXCLUSIVE")
-        announce_all(connection)  # and with it who is still to be announced
-        # A reader of these goes on to the platform's tables, which are locked: waiting for it could deadlock.
-        for table in connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")
-        ).scalars():
-            connection.exec_driver_sql(f"LOCK TABLE insights.{table} IN ACCESS EXCLUSIVE MODE NOWAIT")
-        for table in WATCHED:
-            for name in ("insert", "update", "delete", "truncate"):
-                connection.exec_driver_sql(f'DROP TRIGGER IF EXISTS {PREFIX}{name} ON "{table}"')
-        drop_extension(connection)
-        connection.exec_driver_sql("DROP SCHEMA IF EXISTS insights CASCADE")
-
+    """Take everything away that `install` made, on a connection in autocommit. By one operator at a time."""
     tell("triggers and schema")
-    _with_short_locks(connection, everything)
+    _with_short_locks(connection, lambda: _take_away(connection))
     drop_indexes(connection, tell)
 
 
-def announce_all(connection: Connection) -> None:
-    """Announce, with the transaction that is open, that every answer may be old."""
-    connection.execute(text("SELECT pg_notify(:channel, 'all')"), {"channel": CHANNEL})
+def _take_away(connection: Connection) -> None:
+    """Drop the schema, and with its functions the triggers, in the transaction that is open."""
+    if not connection.scalar(text("SELECT to_regnamespace('insights') IS NOT NULL")):
+        _lock_platform(connection, "SHARE ROW EXCLUSIVE")
+        return
+    _lock_platform(connection, "ACCESS EXCLUSIVE")
+    # A reader of these goes on to the platform's tables, which are locked: waiting for it could deadlock.
+    for table in connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")).all():
+        connection.exec_driver_sql(f"LOCK TABLE insights.{table} IN ACCESS EXCLUSIVE MODE NOWAIT")
+    drop_extension(connection)
+    connection.exec_driver_sql("DROP SCHEMA insights CASCADE")
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether the schema is there, of this version, with all its tables and rows."""
+    with Session(connection) as session:
+        rollups = read(session)
+    return rollups is not None and rollups.distrust not in (LACKING, OTHER_VERSION, EMPTIED)
 
 
 def is_complete(connection: Connection) -> bool:
-    """Whether the schema is there, and every trigger, switched on."""
-    return bool(connection.scalar(text(f"SELECT to_regclass('insights.state') IS NOT NULL AND {ARE_ON}")))
+    """Whether the schema is there as it has to be, and every trigger, switched on."""
+    return has_tables(connection) and bool(connection.scalar(text(f"SELECT {ARE_ON}")))
 
 
 def _lock_platform(connection: Connection, mode: str) -> None:

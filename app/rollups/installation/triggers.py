@@ -1,4 +1,4 @@
-"""The triggers that note each change of what the rollups count, and announce it with its commit.
+"""The triggers that note each change of what the rollups count, and announce whose answers it makes old.
 
 Their functions run with the rights of the role that installs them, so that a loader needs none on `insights`.
 """
@@ -7,20 +7,14 @@ from app.rollups.spans import EVER
 from app.rollups.sql.changes import within
 
 PREFIX = "songswap_insights_"
-CHANNEL = "songswap_insights"
 
-# The most users whose ids one announcement names: its 8,000 bytes hold 727 ids of ten digits.
+# The most users that one announcement names. Of more it is quicker to end all answers.
 MOST_USERS = 500
-# The advisory lock of the transaction that announces itself.
-ANNOUNCING = 7_305_170_312
 CHANGES_OF = {"INSERT": "REFERENCING NEW TABLE AS after", "DELETE": "REFERENCING OLD TABLE AS before",
               "UPDATE": "REFERENCING OLD TABLE AS before NEW TABLE AS after"}  # fmt: skip
 
 # A trigger's function by the table that it watches. `before` and `after` are the rows of a statement; one of them is
 # not there for INSERT and DELETE, and the statement that would read it is then not run.
-#
-# PostgreSQL lets no two transactions commit at once that have a NOTIFY. So one at a time announces itself. Another one
-# notes meanwhile whose listens it has changed, and is looked for there.
 LISTENS = f"""
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO insights.listen_changes
@@ -33,20 +27,9 @@ LISTENS = f"""
         SELECT array_agg(DISTINCT user_id) INTO came FROM after;
     END IF;
     IF cardinality(gone || came) > 0 THEN
-        IF pg_try_advisory_xact_lock({ANNOUNCING}) THEN
-            PERFORM insights.announce(gone || came);
-        ELSE
-            INSERT INTO insights.unannounced VALUES (pg_current_xact_id(), gone || came);
-        END IF;
+        INSERT INTO insights.announcements (users)
+        VALUES (CASE WHEN cardinality(gone || came) <= {MOST_USERS} THEN gone || came END);
     END IF;
-"""
-# Announce users whose listens have changed.
-ANNOUNCE = f"""
-    CREATE OR REPLACE FUNCTION insights.announce(users bigint[]) RETURNS void LANGUAGE sql AS $$
-        SELECT pg_catalog.pg_notify('{CHANNEL}', CASE
-            WHEN cardinality(users) > {MOST_USERS} THEN 'all' ELSE array_to_string(users, ',')
-        END) WHERE cardinality(users) > 0
-    $$
 """
 CREDITS = """
     IF TG_OP <> 'INSERT' THEN
@@ -76,7 +59,7 @@ DURATIONS = """
 """
 
 
-def _announce(payload: str) -> str:
+def _announce(users: str) -> str:
     """Announce a statement that has changed any row."""
     return f"""
     IF TG_OP <> 'INSERT' THEN
@@ -86,13 +69,13 @@ def _announce(payload: str) -> str:
         SELECT EXISTS (SELECT FROM after) INTO changes;
     END IF;
     IF changes THEN
-        PERFORM pg_notify('{CHANNEL}', '{payload}');
+        INSERT INTO insights.announcements (users) VALUES ({users});
     END IF;
     """
 
 
-# What the answers of single users show is `all`; what only the answers of everyone show is `everyone`.
-ALL, EVERYONE = _announce("all"), _announce("everyone")
+# What the answers of single users show, and what only the answers of everyone show.
+ALL, EVERYONE = _announce("NULL"), _announce("'{}'")
 WATCHED = {
     "History": LISTENS,
     "Tracks": DURATIONS + ALL,
@@ -114,18 +97,18 @@ ARE_ON = f"""(
     WHERE starts_with(tgname, '{PREFIX}') AND tgenabled = 'A' AND NOT tgisinternal
 )"""
 # Nothing is counted by the other tables: they may be emptied and filled again.
-TRUNCATED = f"""
+TRUNCATED = """
     IF TG_TABLE_NAME IN ('History', 'Tracks', 'ArtistTracks', 'ArtistGenres') THEN
         INSERT INTO insights.truncations VALUES (TG_TABLE_NAME);
     END IF;
-    PERFORM pg_notify('{CHANNEL}', 'all');
+    INSERT INTO insights.announcements (users) VALUES (NULL);
 """
 
 
 def functions() -> list[str]:
     """The triggers' functions."""
     bodies = {"truncated": TRUNCATED} | {f"changed_{table}": body for table, body in WATCHED.items()}
-    return [ANNOUNCE, *(_function(name, body) for name, body in bodies.items())]
+    return [_function(name, body) for name, body in bodies.items()]
 
 
 def _function(name: str, body: str) -> str:

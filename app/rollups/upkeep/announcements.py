@@ -1,11 +1,10 @@
 """What commits announce: whose answers a cached copy of is old from now on.
 
-The triggers of the rollups send a notification with a commit. One thread of each process hears it (LISTEN), looks for
-commits that happened at the same time as one that announced itself, and ends the generations of those answers: so a
-committed listen shows within a second, cached or not.
+The triggers of the rollups note in a table whose answers a change makes old, in the writer's transaction. One thread of
+each process looks there four times a second for what was committed since it last looked, and ends the generations of
+those answers: so a committed listen shows within a second, cached or not.
 """
 
-import select
 import threading
 import time
 from collections.abc import Collection, Iterable
@@ -13,30 +12,38 @@ from collections.abc import Collection, Iterable
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from app.cache import generations
 from app.cache.backends import Backend, CacheUnavailableError, backend
 from app.cache.keys import EVERYONE
-from app.database.engine import direct_engine
-from app.rollups.installation.triggers import CHANNEL, MOST_USERS
-from app.rollups.state import IS_CURRENT
+from app.database.engine import own_engine
+from app.rollups.installation.triggers import MOST_USERS
+from app.rollups.state import INSTALLED
 
 log = structlog.get_logger(__name__)
 
-# Seconds: between two looks for the unannounced, and at what else is to be done; between two ends of everyone's
-# generation, or of all, so that a loader that commits all the time leaves the answers some life; before a connection
-# that was lost is made again.
-TICK, LIFE_OF_EVERYONE, PAUSE = 0.25, 0.5, 0.5
-# Seconds between two looks at whether the rollups are installed.
-ABSENCE = 5
+# Seconds between two looks, and between two at whether the rollups are installed.
+TICK, ABSENCE = 0.25, 5
+# Seconds between two ends of everyone's generation, or of all: a loader that commits all the time leaves answers some
+# life.
+LIFE_OF_EVERYONE = 0.5
+# Seconds before a connection that was lost is made again.
+PAUSE = 0.5
 
-# The users whose listens were changed, unannounced, by commits since the snapshot `seen`; and the snapshot of now.
-UNANNOUNCED = text("""
-    SELECT CAST(pg_current_snapshot() AS text) AS snapshot, (
-        SELECT array_agg(DISTINCT user_id) FROM insights.unannounced, unnest(users) AS user_id
+# What was announced since the snapshot `seen`, and the snapshot of now. `concerns_all` where it may be more than is
+# still there.
+ANNOUNCED = text("""
+    WITH new AS MATERIALIZED (
+        SELECT users FROM insights.announcements
         WHERE transaction >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
             AND NOT pg_visible_in_snapshot(transaction, CAST(:seen AS pg_snapshot))
-    ) AS users
+    )
+    SELECT CAST(pg_current_snapshot() AS text) AS snapshot, EXISTS (SELECT FROM new) AS changed,
+        EXISTS (SELECT FROM new WHERE users IS NULL) OR EXISTS (
+            SELECT FROM insights.state WHERE forgotten > pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
+        ) AS concerns_all,
+        ARRAY(SELECT DISTINCT user_id FROM new, unnest(users) AS user_id) AS users
 """)
 
 
@@ -47,21 +54,12 @@ class Overdue:
         self.all = False
         self.users: set[int] = set()
 
-    def note(self, payload: str) -> None:
-        """Note an announcement: `all`, `everyone`, or the ids of the users whose listens have changed."""
-        if payload == "all":
-            self.all = True
-        elif payload == "everyone":
-            self.users.add(EVERYONE)
-        else:
-            self.note_users(payload.split(","))
-
-    def note_users(self, users: Collection[str | int]) -> None:
-        """Note users whose listens have changed; of many it is quicker to end all."""
+    def note(self, users: Collection[int]) -> None:
+        """Note users whose listens have changed, and everyone; of many it is quicker to end all."""
         if len(users) > MOST_USERS:
             self.all = True
         else:
-            self.users |= {EVERYONE, *map(int, users)}
+            self.users |= {EVERYONE, *users}
 
     def end(self, store: Backend, *, everyone: bool) -> None:
         """End them, all and that of everyone only where it is said so. What the backend was not told stays overdue."""
@@ -81,25 +79,25 @@ class Overdue:
         return sorted(self.users) if everyone else sorted(self.users - {EVERYONE})
 
 
-class Listener(threading.Thread):
-    """Hears announcements for as long as the process runs, and makes good what it has missed."""
+class Follower(threading.Thread):
+    """Follows announcements for as long as the process runs, and makes good what it has missed."""
 
-    def __init__(self, app: Flask, heard: threading.Event, ended: threading.Event) -> None:
-        super().__init__(name="rollups-listener", daemon=True)
+    def __init__(self, app: Flask, changed: threading.Event, ended: threading.Event) -> None:
+        super().__init__(name="rollups-follower", daemon=True)
         self._app = app
-        self._heard = heard
+        self._changed = changed
         self._ended = ended
         self._overdue = Overdue()
         self._everyone_ended = 0.0
         self._warned = False
 
     def run(self) -> None:
-        engine = direct_engine(self._app.config)
+        engine = own_engine(self._app.config)
         while True:
             try:
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     self._follow(connection)
-            except Exception as error:  # the driver's own among them: whatever it is, the next connection hears again
+            except Exception as error:  # the driver's own among them: whatever it is, the next connection goes on
                 if self._ended.is_set():
                     return
                 if not self._warned:
@@ -108,37 +106,33 @@ class Listener(threading.Thread):
             time.sleep(PAUSE)
 
     def _follow(self, connection: Connection) -> None:
-        connection.execute(text(f"LISTEN {CHANNEL}"))
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        # Not select(), which knows no descriptors above 1023.
-        poll = select.poll()
-        poll.register(raw, select.POLLIN)
         seen: str | None = None
-        due = time.monotonic()
+        due = 0.0
         while True:
             if time.monotonic() >= due:
                 seen = self._look(connection, seen)
                 self._warned = False
                 due = time.monotonic() + (ABSENCE if seen is None else TICK)
-            if poll.poll(TICK * 1000):
-                raw.poll()
-            while raw.notifies:
-                self._overdue.note(raw.notifies.pop(0).payload)
-                self._heard.set()
             self._end_generations()
+            time.sleep(TICK)
 
     def _look(self, connection: Connection, seen: str | None) -> str | None:
-        """Note who is unannounced since a snapshot; the snapshot of now, None where no rollups of this version are."""
-        if not connection.scalar(IS_CURRENT):
-            return None
+        """Note what was announced since a snapshot; the snapshot of now, None where no rollups can be read."""
         if seen is None:
-            # Whatever was announced before, this process has not heard it.
+            if not connection.execute(INSTALLED).one().readable:
+                return None
+            # Whatever was announced before, this process does not know it.
             self._overdue.all = True
-        found = connection.execute(UNANNOUNCED, {"seen": seen}).one()
-        if found.users:
-            self._overdue.note_users(found.users)
-            self._heard.set()
+        try:
+            found = connection.execute(ANNOUNCED, {"seen": seen}).one()
+        except ProgrammingError:  # they were uninstalled, and what they had to announce with them
+            self._overdue.all = True
+            return None
+        if found.concerns_all:
+            self._overdue.all = True
+        if found.changed:
+            self._overdue.note(found.users)
+            self._changed.set()
         return str(found.snapshot)
 
     def _end_generations(self) -> None:

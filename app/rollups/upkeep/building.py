@@ -8,30 +8,38 @@ part would answer are answered from the live tables.
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from app.rollups.counts.windows import build_window, drop_windows, missing_windows
-from app.rollups.installation.install import announce_all
 from app.rollups.spans import EVER, Span, kept
 from app.rollups.upkeep.folding import LOGS, build_firsts, build_slots, fold
-from app.rollups.upkeep.transactions import snapshot
+from app.rollups.upkeep.transactions import writing
+from app.rollups.upkeep.windows import build_window, drop_windows, missing_windows
 
 TABLES = "insights.rankings, insights.sizes, insights.windows, insights.slots, insights.firsts"
 
 
+class Turn(NamedTuple):
+    """What was done in one transaction: how many changes were folded in, and whether a part was built."""
+
+    folded: int
+    built: bool
+
+
 def start_anew(connection: Connection) -> None:
     """Forget all rollups and changes, and trust what is built from now on, on a connection in autocommit."""
-    with snapshot(connection):
-        announce_all(connection)  # and with it who is still to be announced
-        drop_windows(connection, ())
-        for table in ("slots", "firsts", *LOGS, "truncations", "unannounced"):
-            connection.execute(text(f"DELETE FROM insights.{table}"))
-        connection.execute(
-            text("UPDATE insights.state SET trusted = true, reason = NULL, slots_built = false, firsts_built = false")
-        )
+    with writing(connection):
+        forget(connection)
     connection.exec_driver_sql(f"VACUUM {TABLES}")
+
+
+def forget(connection: Connection) -> None:
+    """Forget all rollups and changes, and trust what is built from now on, in the transaction that is open."""
+    drop_windows(connection, ())
+    for table in ("slots", "firsts", *LOGS, "truncations"):
+        connection.execute(text(f"DELETE FROM insights.{table}"))
+    connection.execute(text("UPDATE insights.state SET distrust = NULL, slots_built = false, firsts_built = false"))
 
 
 def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
@@ -39,26 +47,34 @@ def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[s
 
     `tell` is told each part before it is built.
     """
-    built = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
-    if not built.firsts_built:
-        _build(connection, "first listens", build_firsts, tell)
-    if not built.slots_built:
-        _build(connection, "slots", build_slots, tell)
-    while missing := missing_windows(connection, now()):
-        name = f"window {describe(missing[0])}, {len(missing)} to go"
-        _build(connection, name, partial(build_window, span=missing[0], now=now()), tell)
-    with snapshot(connection):
-        drop_windows(connection, kept(now()))
-    connection.exec_driver_sql(f"ANALYZE {TABLES}")
+    built = False
+    while take_turn(connection, now(), tell).built:
+        built = True
+    if built:
+        connection.exec_driver_sql(f"ANALYZE {TABLES}")
 
 
-def _build(
-    connection: Connection, name: str, build_part: Callable[[Connection], None], tell: Callable[[str], None]
-) -> None:
-    tell(name)
-    with snapshot(connection):
-        fold(connection)
-        build_part(connection)
+def take_turn(connection: Connection, now: datetime, tell: Callable[[str], None], *, wait: bool = True) -> Turn:
+    """Fold in what waits, and build the first part that is missing at an instant, on a connection in autocommit.
+
+    Waits for another one's turn, or raises OperationalError (LockNotAvailable).
+    """
+    with writing(connection, wait=wait):
+        folded = fold(connection)
+        state = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()
+        if not state.firsts_built:
+            tell("first listens")
+            build_firsts(connection)
+        elif not state.slots_built:
+            tell("slots")
+            build_slots(connection)
+        elif missing := missing_windows(connection, now):
+            tell(f"window {describe(missing[0])}, {len(missing)} to go")
+            build_window(connection, missing[0], now)
+        else:
+            drop_windows(connection, kept(now))
+            return Turn(folded, built=False)
+    return Turn(folded, built=True)
 
 
 # The indexes that hold the order of lists. Not that of equals, who are sorted when they are asked for: ids would more

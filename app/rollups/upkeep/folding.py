@@ -18,7 +18,6 @@ LOGS = ("listen_changes", *CATALOGUE_LOGS)
 
 def fold(connection: Connection) -> int:
     """Add what the logs hold to the rollups, in the transaction that is open; the number of changes."""
-    connection.execute(text(ANNOUNCE))
     held = {log: bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM insights.{log})"))) for log in LOGS}
     if not any(held.values()):
         return 0
@@ -33,13 +32,6 @@ def fold(connection: Connection) -> int:
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(_set_firsts(kind)))
     return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
-
-
-# The fold deletes the notes of unannounced users, so it announces those users, even if the logs are empty by now.
-ANNOUNCE = """
-    WITH gone AS (DELETE FROM insights.unannounced RETURNING users)
-    SELECT insights.announce(array_agg(DISTINCT user_id)) FROM gone, unnest(users) AS user_id
-"""
 
 
 def _add_to_rankings(*, catalogue: bool) -> str:

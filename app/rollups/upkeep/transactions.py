@@ -1,58 +1,59 @@
-"""Who may write the rollups, and the transactions in which that is done.
+"""The transactions in which the rollups are written, and who may write. All locks are a transaction's.
 
-One process at a time writes, holds the lock for it, and reads snapshots taken after it has the lock (REPEATABLE READ).
+So all of it works through a pooler in transaction mode.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import sleep
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-# The writer's advisory lock.
-LOCK = 7_305_170_311
+# The operators' advisory lock.
+OPERATORS = 7_305_170_311
 
-# A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time.
+# A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time. The server
+# ends a transaction whose client has gone silent, and its locks with it.
 TUNING = (
-    "SET LOCAL statement_timeout = 0; SET LOCAL jit = off; SET LOCAL work_mem = '128MB';"
-    " SET LOCAL random_page_cost = 1.1"
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL jit = off;"
+    " SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1"
 )
 
-TAKE = text("SELECT pg_try_advisory_lock(:lock)").bindparams(lock=LOCK)
-
 
 @contextmanager
-def the_only_writer(connection: Connection, *, wait: bool = True) -> Iterator[bool]:
-    """Whether this connection, one in autocommit, alone may write the rollups, for the length of the block.
-
-    It waits until it may, or takes no for an answer.
-    """
-    if wait:
-        connection.execute(text("SET statement_timeout = 0"))
-        # Asked again and again: a statement that waits holds a snapshot, and what the other one may be at, CREATE INDEX
-        # CONCURRENTLY, waits for all snapshots. They would wait for each other.
-        while not connection.scalar(TAKE):
-            sleep(0.2)
-    elif not connection.scalar(TAKE):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        # A connection that is lost has lost its locks.
-        if not connection.invalidated:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
-
-
-@contextmanager
-def snapshot(connection: Connection) -> Iterator[Connection]:
+def snapshot(connection: Connection) -> Iterator[None]:
     """A transaction that reads one snapshot and may write, on a connection in autocommit."""
     connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE")
     try:
         connection.exec_driver_sql(TUNING)
-        yield connection
+        yield
     except BaseException:
         if not connection.invalidated:
             connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
+
+
+@contextmanager
+def writing(connection: Connection, *, wait: bool = True) -> Iterator[None]:
+    """A transaction that alone writes the rollups, and reads a snapshot taken after it may, on one in autocommit.
+
+    It waits for another one, or raises OperationalError (LockNotAvailable).
+    """
+    with snapshot(connection):
+        # LOCK takes no snapshot: what the transaction before has committed is in this one's.
+        connection.exec_driver_sql(f"LOCK TABLE insights.state IN SHARE ROW EXCLUSIVE MODE {'' if wait else 'NOWAIT'}")
+        yield
+
+
+@contextmanager
+def one_operator(engine: Engine) -> Iterator[Connection]:
+    """A connection in autocommit for one operator at a time: the next one waits for the end of the block."""
+    locking = engine.connect().execution_options(isolation_level="READ COMMITTED")
+    with locking, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        locking.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        # Asked again and again: a statement that waits holds a snapshot, and what the other one may be at, CREATE INDEX
+        # CONCURRENTLY, waits for all snapshots. They would wait for each other.
+        while not locking.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": OPERATORS}):
+            sleep(0.2)
+        yield connection

@@ -6,15 +6,17 @@ import time
 import structlog
 from flask import Flask
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from app.database.engine import direct_engine
-from app.rollups.counts.windows import missing_windows
-from app.rollups.installation.install import is_complete
-from app.rollups.state import IS_CURRENT
-from app.rollups.upkeep.announcements import Listener
-from app.rollups.upkeep.building import build, start_anew
-from app.rollups.upkeep.folding import LOGS, fold
-from app.rollups.upkeep.transactions import snapshot, the_only_writer
+from app.database.engine import own_engine
+from app.database.outages import sqlstate
+from app.rollups.installation.install import DISTRUST
+from app.rollups.state import TRUNCATED, UNWATCHED, Rollups, read
+from app.rollups.upkeep.announcements import Follower
+from app.rollups.upkeep.building import forget, take_turn
+from app.rollups.upkeep.folding import LOGS
+from app.rollups.upkeep.transactions import writing
 
 log = structlog.get_logger(__name__)
 
@@ -26,26 +28,29 @@ SHARE = 0.5
 LONGEST = 2.0
 # Seconds for one statement: more than any count takes, but an answer that was lost on its way never comes.
 PATIENCE = 3600
-# Seconds after which the server ends a session that does nothing, and its locks with it: where an answer was lost,
-# another process takes over. No pause here is as long.
-IDLE = 30
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
-SWEPT = (*LOGS, "unannounced", "rankings")
+SWEPT = (*LOGS, "announcements", "rankings")
+# Seconds for which announcements are kept. Who has not looked for longer ends all answers.
+KEPT = 60.0
+
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Upkeep(threading.Thread):
     """Folds changes in soon after they are committed, and counts the windows of a new day."""
 
-    def __init__(self, app: Flask, heard: threading.Event, ended: threading.Event) -> None:
+    def __init__(self, app: Flask, changed: threading.Event, ended: threading.Event) -> None:
         super().__init__(name="rollups-upkeep", daemon=True)
         self._app = app
-        self._heard = heard
+        self._changed = changed
         self._ended = ended
         self._unswept = 0
+        self._horizon = ""
+        self._horizon_at = 0.0
 
     def run(self) -> None:
-        engine = direct_engine(self._app.config, answer_within=PATIENCE)
+        engine = own_engine(self._app.config, writes=True, answer_within=PATIENCE)
         while True:
             try:
                 with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -57,49 +62,67 @@ class Upkeep(threading.Thread):
             time.sleep(PAUSE)
 
     def _keep(self, connection: Connection) -> None:
-        connection.exec_driver_sql(
-            f"SET statement_timeout = 0; SET idle_session_timeout = '{IDLE}s';"
-            f" SET idle_in_transaction_session_timeout = '{IDLE}s'"
-        )
         while True:
             started = time.monotonic()
             self.look(connection)
             time.sleep(min(max(0.1, (time.monotonic() - started) * (1 / SHARE - 1)), LONGEST))
-            self._heard.wait(TICK)
-            self._heard.clear()
+            self._changed.wait(TICK)
+            self._changed.clear()
 
     def look(self, connection: Connection) -> None:
         """Do what there is to do, unless another process is at it. Raises SQLAlchemyError."""
-        now = self._app.config["CLOCK"]
-        with the_only_writer(connection, wait=False) as is_only:
-            if not is_only or not connection.scalar(IS_CURRENT):
-                return
-            state = connection.execute(
-                text("SELECT trusted, EXISTS (SELECT FROM insights.truncations) AS truncated FROM insights.state")
-            ).one()
-            if not state.trusted:
-                return
-            if not is_complete(connection):
-                # What was written meanwhile is nowhere noted: from now on only a rebuild helps.
-                log.warning("rollups_not_trusted", reason="a trigger is missing or switched off")
-                connection.execute(
-                    text("UPDATE insights.state SET trusted = false, reason = 'a trigger was missing or switched off'")
-                )
-                return
-            if state.truncated:
-                log.info("rollups_rebuilt", reason="a table was truncated")
-                start_anew(connection)
-            with snapshot(connection):
-                changes = fold(connection)
-            self._sweep(connection, changes)
-            if state.truncated or missing_windows(connection, now()):
-                build(connection, now, _tell)
+        if connection.scalar(text("SELECT pg_is_in_recovery()")):
+            return
+        try:
+            while _is_in_order(connection):
+                turn = take_turn(connection, self._app.config["CLOCK"](), _tell, wait=False)
+                self._sweep(connection, turn.folded)
+                if not turn.built:
+                    break
+        except OperationalError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
 
     def _sweep(self, connection: Connection, changes: int) -> None:
+        if time.monotonic() > self._horizon_at + KEPT:
+            if self._horizon:
+                connection.execute(text(FORGET), {"horizon": self._horizon})
+            self._horizon = connection.scalar(text(HORIZON)) or ""
+            self._horizon_at = time.monotonic()
         self._unswept += changes
         if self._unswept > SWEEP:
             self._unswept = 0
             connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in SWEPT)}"))
+
+
+# The first transaction that is not over.
+HORIZON = "SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)"
+FORGET = """
+    WITH gone AS (DELETE FROM insights.announcements WHERE transaction < CAST(:horizon AS xid8) RETURNING transaction)
+    UPDATE insights.state SET forgotten = CAST(:horizon AS xid8) WHERE EXISTS (SELECT FROM gone)
+"""
+
+
+def _is_in_order(connection: Connection) -> bool:
+    """Whether the rollups may be added to. Where they are not believed, do what the service can do about it."""
+    rollups = _read(connection)
+    if rollups is None or rollups.distrust not in (UNWATCHED, TRUNCATED):
+        return rollups is not None and rollups.distrust is None
+    with writing(connection, wait=False):
+        rollups = _read(connection)
+        if rollups is not None and rollups.distrust == UNWATCHED:
+            # What was written meanwhile is nowhere noted: from now on only a rebuild helps.
+            log.warning("rollups_not_trusted", reason=UNWATCHED)
+            connection.execute(text(DISTRUST))
+        elif rollups is not None and rollups.distrust == TRUNCATED:
+            log.info("rollups_rebuilt", reason=TRUNCATED)
+            forget(connection)
+    return False  # at the next look
+
+
+def _read(connection: Connection) -> Rollups | None:
+    with Session(connection) as session:
+        return read(session)
 
 
 def _tell(part: str) -> None:
@@ -107,11 +130,11 @@ def _tell(part: str) -> None:
 
 
 def start(app: Flask, *, writes: bool, ended: threading.Event | None = None) -> None:
-    """Begin to hear announcements in this process, and to keep the rollups where it `writes` to the database.
+    """Begin to follow announcements in this process, and to keep the rollups where it `writes` to the database.
 
     Once, by what serves the application. A caller that stops the database sets `ended` before.
     """
-    heard, ended = threading.Event(), ended or threading.Event()
-    Listener(app, heard, ended).start()
+    changed, ended = threading.Event(), ended or threading.Event()
+    Follower(app, changed, ended).start()
     if writes:
-        Upkeep(app, heard, ended).start()
+        Upkeep(app, changed, ended).start()
