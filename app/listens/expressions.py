@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, and_, cast, func, literal_column, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    SQLColumnExpression,
+    and_,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import INTERVAL, TIMESTAMP
 from sqlalchemy.sql.elements import Grouping
 
@@ -17,6 +28,11 @@ MINUTE: ColumnElement[Any] = literal_column("interval '1 minute'", INTERVAL)
 def total(column: SQLColumnExpression[int]) -> ColumnElement[int]:
     """The sum of a column as a bigint: PostgreSQL sums bigints to a numeric. 0 over no rows."""
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def lasting(duration_ms: SQLColumnExpression[int]) -> ColumnElement[int]:
+    """A track's duration in ms, as it counts: a negative one, which a loader may have written, counts as 0."""
+    return func.greatest(duration_ms, 0, type_=Integer)
 
 
 def between(instant: Any, starts: Any, ends: Any) -> ColumnElement[bool]:

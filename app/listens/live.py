@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from app.domain.ranking import SortBy
 from app.domain.timezones import naive
-from app.listens.expressions import local_time, looked_up, total
+from app.listens.expressions import lasting, local_time, looked_up, total
 from app.listens.relations import LiveRelation, Relation
 from app.listens.selection import Selection
 from app.models.history import ArtistGenre, ArtistTrack, History, Track
@@ -125,11 +125,11 @@ class Listens(Selection):
     def durations(self) -> FromClause:
         """`id` and `duration_ms` of the tracks listened to."""
         if self.audience.user_ids is None:
-            return select(Track.id, Track.duration_ms).subquery()
+            return select(Track.id, lasting(Track.duration_ms).label("duration_ms")).subquery()
         # A user plays a track many times: it is looked up once.
         tracks, is_same = looked_up(Track.id, self.plays.c.track_id, one_by_one=self.one_by_one)
         return (
-            select(tracks.c.id, tracks.c.duration_ms)
+            select(tracks.c.id, lasting(tracks.c.duration_ms).label("duration_ms"))
             .join_from(self.plays, tracks, is_same)
             .cte(self.name + "durations")
         )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CTE, BigInteger, ColumnElement, FromClause, Select, String, any_, cast, func, select, union_all
 
 from app.domain.ranking import SortBy
-from app.listens.expressions import byte_order, looked_up, total
+from app.listens.expressions import byte_order, lasting, looked_up, total
 from app.models.history import Track
 
 # A number, or a parameter of an open statement.
@@ -128,7 +128,7 @@ class LiveRelation(Relation):
             is_same, time = tracks.c.id == parts.track_id, tracks.c.listen_time_ms
         else:
             tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
-            time = cast(tracks.c.duration_ms, BigInteger) * parts.plays
+            time = cast(lasting(tracks.c.duration_ms), BigInteger) * parts.plays
         if self._is_unique:
             return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self._parts, tracks, is_same)
         return (

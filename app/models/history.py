@@ -52,7 +52,7 @@ class History(Base):
 
 
 class Track(Base):
-    """A track; `duration_ms` is what one listen adds to the listen time."""
+    """A track; `duration_ms` is what one listen adds to the listen time; a negative one counts as 0."""
 
     __tablename__ = "Tracks"
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
-from app.listens.expressions import byte_order
+from app.listens.expressions import byte_order, lasting
 from app.listens.statements import execute
 from app.models import history as tables
 
@@ -114,7 +114,7 @@ def _tracks() -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     preview = select(tables.TrackPreview.url).where(tables.TrackPreview.id == track.id).scalar_subquery()
-    columns = track.id, track.name, track.duration_ms, _image(tables.TrackImage, track.id), preview, credits
+    columns = track.id, track.name, lasting(track.duration_ms), _image(tables.TrackImage, track.id), preview, credits
     return select(*columns).where(_is_asked_for(track.id))
 
 

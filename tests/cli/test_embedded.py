@@ -82,13 +82,41 @@ def test_takes_any_directory(tmp_path: Path) -> None:
         server.remove()
 
 
+# Most of these refuse a connection each, or send it elsewhere.
+LIBPQ = {
+    "PGPORT": "6000",
+    "PGDATA": "/nowhere",
+    "PGHOST": "nowhere",
+    "PGHOSTADDR": "127.0.0.1",
+    "PGUSER": "nobody",
+    "PGDATABASE": "nothing",
+    "PGSERVICE": "production",
+    "PGSERVICEFILE": "/nowhere",
+    "PGOPTIONS": "-c search_path=nowhere -c default_transaction_read_only=on",
+    "PGCHANNELBINDING": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGREQUIREPEER": "stranger",
+    "PGSSLMODE": "verify-full",
+    "PGSSLNEGOTIATION": "direct",
+    "PGGSSENCMODE": "require",
+    "PGLOADBALANCEHOSTS": "sometimes",
+    "PGCONNECT_TIMEOUT": "soon",
+    "PGCLIENTENCODING": "LATIN7",
+    "PGTZ": "Mars/Olympus",
+    "PGDATESTYLE": "sundial",
+    "PGGEQO": "perhaps",
+}
+
+
 def test_the_environment_of_libpq_does_not_disturb(
     unstarted: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"PGPORT": "6000", "PGDATA": "/nowhere", "PGHOST": "nowhere", "PGUSER": "nobody"}.items():
+    for name, value in LIBPQ.items():
         monkeypatch.setenv(name, value)
     unstarted.start()
-    assert ask(unstarted, "SELECT 1") == 1
+    write(unstarted, "CREATE TABLE written AS SELECT 'ж' AS c")
+    assert ask(unstarted, "SELECT c FROM written") == "ж"
 
 
 def test_nested_use_ends_with_the_outermost(unstarted: EmbeddedPostgres) -> None:

@@ -131,6 +131,25 @@ def test_a_loader_without_any_right_on_the_rollups_writes(installed: Engine) -> 
         execute(installed, f"DROP ROLE {role}")
 
 
+def test_a_negative_duration_counts_as_0_whenever_it_is_written(installed: Engine, plain_role: str) -> None:
+    execute(installed, "INSERT INTO \"Tracks\" VALUES ('wrong', 'Wrong', -60000), ('mended', 'Mended', -1)")
+    execute(installed, "INSERT INTO \"ArtistTracks\" VALUES ('wrong', 'artist1', true), ('mended', 'artist2', true)")
+    for n, change in enumerate(
+        (
+            "INSERT INTO \"History\" VALUES (1, '2026-11-02 10:00', 'wrong'), (2, '2026-11-02 10:01', 'mended')",
+            "UPDATE \"Tracks\" SET duration_ms = -duration_ms WHERE id IN ('mended', 'track1')",
+            "UPDATE \"Tracks\" SET duration_ms = -7 WHERE id IN ('wrong', 'track1')",
+            "DELETE FROM \"ArtistTracks\" WHERE track_id = 'wrong'",
+            "DELETE FROM \"Tracks\" WHERE id = 'wrong'",
+            "UPDATE \"Tracks\" SET duration_ms = 10007 WHERE id = 'track1'",
+        )
+    ):
+        execute(installed, change)
+        assert not is_answered_live(installed, plain_role)
+        if n % 2:
+            assert found_differences(installed) == []
+
+
 @pytest.mark.parametrize(
     ("table", "how"),
     [(table, ("DISABLE TRIGGER {}insert", "ENABLE TRIGGER {}update")[n % 2]) for n, table in enumerate(WATCHED)]

@@ -1,5 +1,7 @@
 """The insights of one user: each definition of the contract, by example."""
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -423,3 +425,33 @@ def test_a_feature_that_nothing_can_be_computed_of_is_none(
         assert answer.json["features"]["energy"] == {
             "mean": None, "stddev": None, "min": None, "max": None, "histogram": [0] * 10
         }  # fmt: skip
+
+
+def test_a_negative_duration_counts_as_0(client: FlaskClient, platform: Platform) -> None:
+    artist = platform.artist("a", genres=["g"])
+    user = platform.user(1)
+    wrong = platform.track("wrong", duration_ms=-60_000, primary=[artist])
+    platform.listen(user, platform.track("right", duration_ms=1000, primary=[artist]), "2026-11-20T12:00:00")
+    platform.listen(user, wrong, "2026-11-20T12:00:30")
+    platform.listen(user, wrong, "2025-11-23T12:00:00")
+
+    def get(path: str) -> Any:
+        return client.get(f"/insights/{path}").json
+
+    for whose, one in (("", "/1"), ("global/", "")):
+        assert get(f"{whose}total/listen-time{one}") == 1000
+        assert [row["listen_time_ms"] for row in get(f"{whose}top/tracks{one}?by=listen_time")] == [1000, 0]
+        assert [row["duration_ms"] for row in get(f"{whose}top/tracks{one}")] == [0, 1000]
+        for list_ in ("artists", "primary-artists", "genres"):
+            assert ids(get(f"{whose}top/{list_}{one}"), "listen_time_ms") == [1000]
+        assert get(f"{whose}summary{one}")["listen_time_ms"] == 1000
+        assert sum(map(sum, get(f"{whose}clock{one}")["listen_time_ms"])) == 1000
+        assert ids(get(f"{whose}activity{one}?bucket=year")["buckets"], "listen_time_ms") == [0, 1000]
+        assert get(f"{whose}discoveries/tracks{one}")[-1]["listen_time_ms"] == 0
+    assert get("on-this-day/1")["years"][0]["top_tracks"][0]["listen_time_ms"] == 0
+    assert get("wrapped/1/2025")["listen_time_ms"] == 0
+    assert get("history/1")["items"][0]["duration_ms"] == 0
+    assert get("tracks/wrong")["track"]["duration_ms"] == get("tracks/wrong")["listen_time_ms"] == 0
+    assert get("artists/a")["top_listeners"][0]["listen_time_ms"] == 1000
+    sessions = get("sessions/1?gap_minutes=1")
+    assert [(one["listens"], one["duration_ms"]) for one in sessions["longest"]] == [(2, 31_000), (1, 0)]

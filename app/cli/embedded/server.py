@@ -32,7 +32,8 @@ class EmbeddedPostgres:
     """The server whose data lies in `directory`, which is the server's alone; root's lies in `home`.
 
     Several processes may use one server: as a context manager it starts where it does not run yet, and stops with its
-    last user, even if an earlier one was killed. `settings` are PostgreSQL's, and hold from the next start. Raises
+    last user, even if an earlier one was killed. `settings` are PostgreSQL's, and hold from the next start. To start it
+    takes libpq's variables (PGSERVICE, PGOPTIONS, …) out of the environment: they are about another server. Raises
     ClickException, in one line, for what PostgreSQL or the file system refuses.
     """
 
@@ -73,6 +74,8 @@ class EmbeddedPostgres:
 
     def start(self) -> Self:
         """Start the server where it does not run, and use it until `stop` or the end of the process."""
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
         with self._locked():
             try:
                 if not self.pid:

@@ -32,7 +32,7 @@ from app.domain.windows import Window
 from app.listens.counted.edges import EdgeListens
 from app.listens.counted.rankings import RankedRelation
 from app.listens.counted.waiting import Waiting
-from app.listens.expressions import between, element, total
+from app.listens.expressions import between, element, lasting, total
 from app.listens.live import Listens
 from app.listens.relations import Relation, measure_of
 from app.models.history import History, Track
@@ -257,7 +257,7 @@ class RolledUpListens(Listens):
 def _live_slots(span: Span) -> Select[Any]:
     """The listens of a span by slot, out of the live tables."""
     slot: ColumnElement[int] = literal_column(slot_of('"History".played_at'), Integer)
-    duration = cast(Track.duration_ms, BigInteger).label("listen_time_ms")
+    duration = cast(lasting(Track.duration_ms), BigInteger).label("listen_time_ms")
     columns: list[Any] = [slot.label("slot"), literal(1).label("plays"), duration]
     listens = select(*columns).join_from(History, Track, Track.id == History.track_id)
     return listens.where(between(History.played_at, *span))

@@ -31,6 +31,10 @@ ONE_WINDOW = (
 )
 
 
+# The duration of a track `t`, in ms, as it counts: a negative one counts as 0.
+LASTING = "greatest(t.duration_ms, 0)"
+
+
 def slot_of(instant: str) -> str:
     """The number of an instant's slot."""
     return f"CAST(floor(extract(epoch FROM {instant}) / 900) AS integer)"
@@ -191,7 +195,7 @@ def _meaning(name: str, tracks: str, kinds: Collection[Kind]) -> str:
         ' JOIN "ArtistGenres" g ON g.id = c.artist_id WHERE c.track_id = t.id AND c.is_primary',
     }
     return (
-        f"{name} AS MATERIALIZED (SELECT t.id AS track_id, t.duration_ms, m.kind, m.id FROM ({tracks}) x"
+        f"{name} AS MATERIALIZED (SELECT t.id AS track_id, {LASTING} AS duration_ms, m.kind, m.id FROM ({tracks}) x"
         f' JOIN "Tracks" t ON t.id = x.track_id'
         f" CROSS JOIN LATERAL ({' UNION ALL '.join(meanings[kind] for kind in kinds)}) m)"
     )
@@ -209,8 +213,9 @@ def _meaning_before(kinds: Collection[Kind]) -> str:
     }
     parts = " UNION ALL ".join(f"SELECT * FROM ({meanings[kind]}) AS m (track_id, kind, id)" for kind in kinds)
     return (
-        "meaning_before AS MATERIALIZED (SELECT m.track_id, coalesce(d.before, t.duration_ms) AS duration_ms,"
-        f" m.kind, m.id FROM ({parts}) m LEFT JOIN durations_before d ON d.track_id = m.track_id"
+        "meaning_before AS MATERIALIZED (SELECT m.track_id,"
+        f" greatest(coalesce(d.before, t.duration_ms), 0) AS duration_ms, m.kind, m.id FROM ({parts}) m"
+        " LEFT JOIN durations_before d ON d.track_id = m.track_id"
         ' LEFT JOIN "Tracks" t ON t.id = m.track_id)'
     )
 
@@ -247,7 +252,7 @@ def _timed(*, catalogue: bool) -> str:
     """`window_id`, `user_id`, `played_at`, `change` and `listen_time_ms`: what counts by listen, not by track."""
     came_and_went = (
         "SELECT s.window_id, s.user_id, s.played_at, CAST(s.change AS bigint) AS change,"
-        " s.change * CAST(coalesce(t.duration_ms, 0) AS bigint) AS listen_time_ms"
+        f" s.change * CAST({LASTING} AS bigint) AS listen_time_ms"
         ' FROM pending s LEFT JOIN "Tracks" t ON t.id = s.track_id'
     )
     if not catalogue:
@@ -261,7 +266,7 @@ def _timed(*, catalogue: bool) -> str:
     )
     return (
         f"{came_and_went} UNION ALL SELECT b.window_id, b.user_id, b.played_at, 0,"
-        " b.change * CAST(coalesce(t.duration_ms, 0) - coalesce(b.before, 0) AS bigint)"
+        f" b.change * CAST({LASTING} - greatest(b.before, 0) AS bigint)"
         f" FROM ({there_before}) AS b (window_id, user_id, played_at, change, track_id, before)"
         ' LEFT JOIN "Tracks" t ON t.id = b.track_id'
     )

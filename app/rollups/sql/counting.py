@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.models.rollups import Kind
 from app.rollups.spans import Edge, Span
-from app.rollups.sql.changes import listener_id, within
+from app.rollups.sql.changes import LASTING, listener_id, within
 
 # Everything is joined as hashes: the planner takes the listens of a span for fewer than they are. There are a dozen of
 # them at a time, and they may spill: with less memory they take no longer.
@@ -28,7 +28,7 @@ def counted(edges: Sequence[Edge]) -> str:
     sums = "CAST(sum(plays) AS integer) AS plays, CAST(sum(listen_time_ms) AS bigint) AS listen_time_ms"
     return f"""
         WITH listens AS NOT MATERIALIZED ({listens}), plays AS MATERIALIZED (
-            SELECT p.*, CAST(t.duration_ms AS bigint) AS duration_ms FROM (
+            SELECT p.*, CAST({LASTING} AS bigint) AS duration_ms FROM (
                 SELECT track_id, CAST(sum(sign) AS integer) AS plays FROM listens GROUP BY track_id
             ) p JOIN "Tracks" t ON t.id = p.track_id
         ), credits AS MATERIALIZED (

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from app.models.rollups import Kind
 from app.rollups.spans import EVER
-from app.rollups.sql.changes import first_changes, ranking_changes, slot_changes, slot_of
+from app.rollups.sql.changes import LASTING, first_changes, ranking_changes, slot_changes, slot_of
 from app.rollups.sql.counting import listens_in
 
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
@@ -88,7 +88,7 @@ def _set_firsts(kind: Kind) -> str:
 
 COUNT_SLOTS = f"""
     INSERT INTO insights.slots (slot, plays, listen_time_ms)
-    SELECT {slot_of("l.played_at")}, count(*), sum(CAST(t.duration_ms AS bigint))
+    SELECT {slot_of("l.played_at")}, count(*), sum(CAST({LASTING} AS bigint))
     FROM (SELECT played_at, track_id FROM {listens_in(EVER)}) l JOIN "Tracks" t ON t.id = l.track_id GROUP BY 1
 """
 

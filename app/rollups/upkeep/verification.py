@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, text
 from app.models.rollups import Kind
 from app.rollups.spans import EVER, Span
 from app.rollups.sql.changes import (
+    LASTING,
     during,
     first_changes,
     listener_id,
@@ -92,7 +93,7 @@ WINDOW = "SELECT id, starts, ends FROM insights.windows WHERE id = :window_id"
 COMPARE_WINDOW = f"""
     WITH w AS ({WINDOW}),
     listens AS MATERIALIZED (
-        SELECT h.user_id, h.track_id, CAST(t.duration_ms AS bigint) AS ms
+        SELECT h.user_id, h.track_id, CAST({LASTING} AS bigint) AS ms
         FROM "History" h JOIN "Tracks" t ON t.id = h.track_id, w WHERE {during("h.played_at")}
     ), live AS (
         SELECT {Kind.TRACK:d} AS kind, track_id AS id, count(*) AS plays, sum(ms) AS ms
@@ -138,7 +139,7 @@ COMPARE_SIZES = f"""
 COMPARE_SLOTS = f"""
     WITH live AS (
         SELECT {slot_of("l.played_at")} AS slot, count(*) AS plays,
-            sum(CAST(t.duration_ms AS bigint)) AS ms
+            sum(CAST({LASTING} AS bigint)) AS ms
         FROM (SELECT played_at, track_id FROM {listens_in(EVER)}) l JOIN "Tracks" t ON t.id = l.track_id GROUP BY 1
     ), kept AS (
         SELECT slot, sum(plays) AS plays, sum(listen_time_ms) AS ms FROM (
