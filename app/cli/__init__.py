@@ -16,6 +16,7 @@ from app.cli.embedded.commands import embedded
 from app.cli.embedded.database import DATABASE, embedded_server
 from app.cli.embedded.server import EmbeddedPostgres
 from app.cli.ingest.command import ingest
+from app.cli.ingest.history import forget, load_history
 from app.cli.rollups import rollups
 from app.cli.serving import prepare_to_serve
 from config import SettingsError, check_access, load_settings
@@ -53,6 +54,8 @@ def create_app(
         app = create_service(settings)
     app.config["EMBEDDED"] = uses_embedded
     app.extensions["embedded_postgres"] = server
+    ingest.add_command(load_history)
+    ingest.add_command(forget)
     for command in (api_keys, embedded, ingest, rollups):
         app.cli.add_command(command)
     if context is not None and serves:

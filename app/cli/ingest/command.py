@@ -28,12 +28,7 @@ def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables
 
     Each file is loaded as a whole or not at all. What is there already stays as it is.
     """
-    embedded = current_app.config["EMBEDDED"]
-    if not embedded and not write_platform_tables:
-        raise click.ClickException(
-            "SQLALCHEMY_DATABASE_URI names a database that is not the embedded one; "
-            "--write-platform-tables writes to it all the same"
-        )
+    embedded = check_database(write_platform_tables)
     failed = False
     with database_of_command():
         engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
@@ -41,7 +36,7 @@ def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables
             try:
                 page = read_page(file)
                 with engine.begin() as connection:
-                    _ensure_user(connection, user_id, create=embedded)
+                    ensure_user(connection, user_id, create=embedded)
                     added = store(connection, user_id, page)
             except PageError as error:
                 click.echo(f"Error: {file}: {error}", err=True)
@@ -89,7 +84,19 @@ def store(connection: Connection, user_id: int, page: Page) -> int:
     )
 
 
-def _ensure_user(connection: Connection, user_id: int, create: bool) -> None:
+def check_database(write_platform_tables: bool) -> bool:
+    """Whether the database is the embedded one. Raises ClickException for another that is not to be written to."""
+    embedded: bool = current_app.config["EMBEDDED"]
+    if not embedded and not write_platform_tables:
+        raise click.ClickException(
+            "SQLALCHEMY_DATABASE_URI names a database that is not the embedded one; "
+            "--write-platform-tables writes to it all the same"
+        )
+    return embedded
+
+
+def ensure_user(connection: Connection, user_id: int, create: bool) -> None:
+    """See that there is such a user, if need be by making one. Raises PageError where that is not allowed."""
     if connection.scalar(select(history.User.id).where(history.User.id == user_id)) is not None:
         return
     if not create:
