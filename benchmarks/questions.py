@@ -121,6 +121,7 @@ def _measures(user: str, end: datetime, measures: Iterable[str], ranges: Iterabl
         yield f"/insights/{measure}/{user}?range=this_year&tz={tz}"
     yield f"/insights/history/{user}"
     yield f"/insights/history/{user}?before={end - timedelta(days=400):%Y-%m-%d}&limit=100"
+    yield f"/insights/export/{user}?range=30d"
     yield f"/insights/on-this-day/{user}?tz={tz}"
     yield f"/insights/wrapped/{user}/{end.year - 1}"
     yield f"/insights/wrapped/{user}/{end.year}?tz={tz}"

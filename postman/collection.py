@@ -26,6 +26,7 @@ OFFERED = {
     "gap_minutes": "60",
     "as_string": "true",
     "date": "2026-02-28",
+    "format": "csv",
     "before": "2026-11-01T00:00:00Z",
     "users": "{{user_id}},{{other_user_id}}",
     "user_id": "{{user_id}}",
@@ -57,7 +58,7 @@ def collection(document: Json, variables: Mapping[str, str]) -> Json:
 
 
 def _item(document: Json, path: str, method: str, operation: Json) -> Json:
-    ((media_type, media),) = operation["responses"]["200"]["content"].items()
+    media_type, media = next(iter(operation["responses"]["200"]["content"].items()))
     schema = _resolved(media["schema"], document["components"]["schemas"])
     example = media["example"] if "example" in media else _sample(schema)
     body = json.dumps(example, indent=2, ensure_ascii=False) if media_type == JSON else example

@@ -112,7 +112,8 @@ def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: 
     for server in fleet:
         for path, answer in answers(server, paths).items():
             assert answer.body == truth[path].body, path
-            tag = before[path].headers["ETag"]
+            if (tag := before[path].headers.get("ETag")) is None:
+                continue
             again = server.ask(path, If_None_Match=tag)
             assert (again.status == 304) is (before[path].body == answer.body and tag == answer.headers["ETag"]), path
     # Nothing of the person is left that does not end by itself, within the time that an answer may be served.

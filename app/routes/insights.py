@@ -2,6 +2,7 @@
 
 from flask import Blueprint
 
+from app.routes.export import export
 from app.routes.measures import Insights
 from app.routes.presentation import keyset_pages, listen_time
 from app.schemas.answers import lists, pages, patterns
@@ -35,3 +36,4 @@ add("/history", keyset_pages(service.history), takes.Before, pages.PlaybackSchem
 add("/on-this-day", service.on_this_day, takes.OnDay, pages.OnThisDaySchema())
 add("/wrapped", service.wrapped, takes.InYear, pages.WrappedSchema(), more="/<year>", of_everyone=True)
 add("/compare", service.compare, takes.ComparisonInWindow, pages.ComparisonSchema(), more="/<other_user_id>")
+insights_bp.add_url_rule("/export/<user_id>", "export", export)

@@ -97,9 +97,10 @@ def _image(images: type[tables.TrackImage] | type[tables.ArtistImage], owner_id:
     )
 
 
-def _tracks() -> Select[*tuple[Any, ...]]:
-    track, credit, artist = tables.Track, tables.ArtistTrack, tables.Artist
-    credits = (
+def credits_of(track_id: Any) -> ColumnElement[Any]:
+    """The fields of each Credit of a track as JSON, primary ones first, then by id; null where it has none."""
+    credit, artist = tables.ArtistTrack, tables.Artist
+    return (
         select(
             func.json_agg(
                 aggregate_order_by(
@@ -110,11 +111,22 @@ def _tracks() -> Select[*tuple[Any, ...]]:
             )
         )
         .join_from(credit, artist, artist.id == credit.artist_id)
-        .where(credit.track_id == track.id)
+        .where(credit.track_id == track_id)
         .scalar_subquery()
     )
+
+
+def _tracks() -> Select[*tuple[Any, ...]]:
+    track = tables.Track
     preview = select(tables.TrackPreview.url).where(tables.TrackPreview.id == track.id).scalar_subquery()
-    columns = track.id, track.name, lasting(track.duration_ms), _image(tables.TrackImage, track.id), preview, credits
+    columns = (
+        track.id,
+        track.name,
+        lasting(track.duration_ms),
+        _image(tables.TrackImage, track.id),
+        preview,
+        credits_of(track.id),
+    )
     return select(*columns).where(_is_asked_for(track.id))
 
 

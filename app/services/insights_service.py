@@ -3,6 +3,7 @@
 from app.services.activity import activity, clock
 from app.services.comparison import compare
 from app.services.discoveries import discovered_artists, discovered_tracks
+from app.services.export import export
 from app.services.features import features
 from app.services.on_this_day import on_this_day
 from app.services.playback import history
@@ -30,6 +31,7 @@ __all__ = [
     "distinct_genres",
     "distinct_primary_artists",
     "distinct_tracks",
+    "export",
     "features",
     "history",
     "on_this_day",

@@ -1,6 +1,7 @@
 """The OpenAPI document of every route, made by APIFairy from the schemas that check and dump."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -91,6 +92,22 @@ TEXTS: dict[str, Json] = {
 }
 
 
+# These give no JSON either, but say all the rest to APIFairy.
+FILES: dict[str, Json] = {
+    "/insights/export/{user_id}": {
+        "description": "The listens, a line each: JSON Lines without a header, or CSV (RFC 4180, UTF-8) with one.",
+        "headers": {"Content-Disposition": _header("It is to be saved as a file.", "string")},
+        "content": {
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "played_at,track_id,track_name,artist_names,duration_ms\r\n",
+            },
+        },
+    },
+}
+
+
 def init_app(app: Flask) -> None:
     """Describe the service; `app.routes.docs` serves the document."""
     app.config.update(
@@ -122,7 +139,11 @@ def _finish(document: Json) -> Json:
             operation["tags"] = [tag.replace("_", " ") for tag in operation.get("tags", [])]
             _place_parameters(operation)
             _name_media_types(operation)
-        if path in examples:
+        if path in FILES:
+            del operations["get"]["responses"]["204"]
+            operations["get"]["responses"]["200"] = file = deepcopy(FILES[path])
+            file["content"]["application/x-ndjson"]["example"] = examples.get(path)
+        elif path in examples:
             responses = operations["get"]["responses"]
             responses["200"]["content"]["application/json"]["example"] = examples[path]
             responses["200"].setdefault("headers", {}).update(CACHE_HEADERS)

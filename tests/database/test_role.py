@@ -44,6 +44,7 @@ QUERY = {
     "as_string": "true",
     "gap_minutes": "45",
     "limit": "3",
+    "format": "csv",
 }
 
 

@@ -132,6 +132,14 @@ def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
     assert long == short <= MOST[path]
 
 
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("query", [{}, {"format": "csv"}, {"from": "2026-01-01", "tz": "Asia/Tokyo"}])
+def test_an_export_takes_one_statement(query: dict[str, str], client: FlaskClient, statements: list[str]) -> None:
+    statements.clear()
+    assert client.get("/insights/export/1", query_string=query, buffered=True).text.count("\n") >= 45
+    assert len(statements) == 1
+
+
 @pytest.mark.parametrize("path", LISTS + NUMBERS)
 def test_an_empty_history_takes_no_more(path: str, client: FlaskClient, statements: list[str]) -> None:
     most = (1 if path in NUMBERS else 2) + asks_for_rollups(path)

@@ -40,7 +40,7 @@ Pages
 
 from tests.oracle.days import activity, clock, on_this_day, sessions, streaks, wrapped
 from tests.oracle.lists import Asked, discoveries, distinct, top, total_listen_time, total_listens
-from tests.oracle.pages import artist_page, compare, features, history, summary, track_page
+from tests.oracle.pages import artist_page, compare, export, features, history, summary, track_page
 from tests.oracle.world import FEATURES, Listen, Track, World
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "compare",
     "discoveries",
     "distinct",
+    "export",
     "features",
     "history",
     "on_this_day",

@@ -112,6 +112,15 @@ def history(asked: Asked, user_id: int, *, before: datetime | None = None, limit
     }
 
 
+def export(asked: Asked) -> list[dict[str, Any]]:
+    """One user's listens in the window, oldest first."""
+    told = ("track_id", "track_name", "artists", "duration_ms")
+    rows = ((listen, describe_track(asked.world, listen.track_id)) for listen in asked.listens)
+    return [
+        {"played_at": instant_text(listen.played_at)} | {name: track[name] for name in told} for listen, track in rows
+    ]
+
+
 def compare(one: Asked, other: Asked, users: tuple[int, int], *, limit: int = 10) -> dict[str, Any]:
     """What two users share."""
     artists, tracks = _shared(one, other, "primary-artists"), _shared(one, other, "tracks")

@@ -1,5 +1,8 @@
 """The insights with paths of their own against the oracle: history, anniversaries, years, pairs, tracks and artists."""
 
+import csv
+import io
+import json
 from random import Random
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -8,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Connection
 
-from tests.oracle import artist_page, compare, history, on_this_day, track_page, wrapped
+from tests.oracle import artist_page, compare, export, history, on_this_day, track_page, wrapped
 from tests.oracle.calendar import instant_text, local_date
 from tests.oracle.checks import Substance, difference, examples, loaded, uncached
 from tests.oracle.lists import ranking
@@ -40,6 +43,26 @@ def test_history_is_the_oracles_to_the_last_page(
                 assert parse_qs(urlsplit(url).query).keys() == {"before", "limit"}
                 shown = expected["items"][-1]["played_at"]
                 before = next(row.played_at for row in asked.ever if instant_text(row.played_at) == shown)
+
+
+@examples(40)
+def test_an_export_is_the_oracles_in_both_formats(
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
+) -> None:
+    listens = listened(rng)
+    user_id = any_user(rng, listens)
+    expected = export(listens.asked(frozenset({user_id})))
+    substance.note(len(expected) > 1)
+    with loaded(listens.world, connection):
+        lines = client.get(f"/insights/export/{user_id}", query_string=listens.query, buffered=True)
+        query = listens.query | {"format": "csv"}
+        rows = client.get(f"/insights/export/{user_id}", query_string=query, buffered=True)
+    assert difference([json.loads(line) for line in lines.text.splitlines()], expected) is None
+    assert list(csv.DictReader(io.StringIO(rows.text, newline=""))) == [
+        {name: str(row[name]) for name in ("played_at", "track_id", "track_name", "duration_ms")}
+        | {"artist_names": "; ".join(artist["artist_name"] for artist in row["artists"])}
+        for row in expected
+    ]
 
 
 @examples(40)

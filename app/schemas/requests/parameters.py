@@ -142,6 +142,12 @@ class ComparisonInWindow(WithLimit, InWindow):
         return data | {"other": Audience.user(data.pop("other_user_id"))}
 
 
+class ExportInWindow(OfUser, InWindow):
+    """A user's listens in a window, as a file."""
+
+    format = Choice(("jsonl", "csv"), "jsonl", "JSON Lines or CSV.")
+
+
 class TrackInWindow(WithLimit, InWindow):
     """A track over a window."""
 
