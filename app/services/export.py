@@ -1,6 +1,6 @@
 """All of a user's listens, one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def export(session: Session, audience: Audience, window: Window) -> Iterator[lis
     own timeout.
     """
     with run(session, _query, Listens(audience, window)) as result:
-        part: Sequence[Any]
+        part: Any
         for part in result.partitions():
             yield [
                 ExportedListen(played_at, track_id, name, [Credit(*credit) for credit in credits or ()], duration_ms)
