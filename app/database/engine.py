@@ -91,11 +91,10 @@ def own_engine(config: Mapping[str, Any], *, writes: bool = False, answer_within
 
     An answer takes `answer_within` seconds at most in a process that serves, a request's time unless it is given.
     """
-    uri = config["SQLALCHEMY_DATABASE_URI"]
+    connect_args = engine_options(dict(config), answer_within=answer_within)["connect_args"]
     if writes:
-        uri = config["DATABASE_DIRECT_URI"] or uri
-    options = engine_options(dict(config), answer_within=answer_within)
-    return writing_engine(uri, **options["connect_args"])
+        return writing_engine(config["DATABASE_DIRECT_URI"] or config["SQLALCHEMY_DATABASE_URI"], **connect_args)
+    return create_engine(config["SQLALCHEMY_DATABASE_URI"], poolclass=NullPool, connect_args=connect_args)
 
 
 def writing_engine(uri: str, **connect_args: Any) -> Engine:

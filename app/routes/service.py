@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache.backends import CacheUnavailableError, backend
 from app.database.outages import unavailable
-from app.database.readiness import missing_from_schema
+from app.database.readiness import missing_from_schema, replica_lag
 from app.extensions import db
 from app.rollups.state import read
 from app.schemas.answers.service import HealthSchema, ReadySchema
@@ -31,10 +31,12 @@ def health() -> dict[str, str]:
 @response(ReadySchema)
 def ready() -> tuple[dict[str, object], int, dict[str, str]]:
     """Whether the service can answer: its database, and the platform's schema in it. Without its cache it can, too."""
-    database, schema = _database_checks()
+    database, schema, lag = _database_checks()
     # A database that is silent would be waited for once more.
     rollups = _rollups_check() if database == "ok" else "unknown"
     checks = {"database": database, "schema": schema, "cache": _cache_check(), "rollups": rollups}
+    if lag is not None:
+        checks["replica"] = lag
     is_ready = database == schema == "ok"
     status = "ready" if is_ready else "unavailable"
     return {"status": status, "checks": checks}, 200 if is_ready else 503, {"Cache-Control": "no-store"}
@@ -64,10 +66,10 @@ def _rollups_check() -> str:
     return "not installed" if rollups is None else rollups.distrust or "ok"
 
 
-def _database_checks() -> tuple[str, str]:
+def _database_checks() -> tuple[str, str, str | None]:
     try:
-        missing = missing_from_schema(db.session())
+        missing, lag = missing_from_schema(db.session()), replica_lag(db.session())
     except SQLAlchemyError as error:
         log.warning("database_unreachable", error=type(error).__name__)
-        return unavailable(error) or "cannot answer", "unknown"
-    return "ok", f"missing or not readable: {', '.join(missing)}" if missing else "ok"
+        return unavailable(error) or "cannot answer", "unknown", None
+    return "ok", f"missing or not readable: {', '.join(missing)}" if missing else "ok", lag

@@ -71,7 +71,7 @@ def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str
     answer = client.get("/ready")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.json["checks"] == {"database": "ok", "schema": "ok", "cache": "ok", "rollups": "not installed"}
-    assert len(statements) == 2  # the schema, the rollups
+    assert len(statements) == 3  # the schema, whether it is a replica, the rollups
 
 
 def test_ready_without_its_cache(database_url: str) -> None:
