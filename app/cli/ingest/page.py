@@ -1,7 +1,8 @@
 """Spotify's "recently played" JSON: a page of a user's listens, checked as a whole before anything of it is used."""
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -10,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 from sqlalchemy import String
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.domain.timezones import naive
 from app.domain.windows import MAX_BOUND, MIN_BOUND
 from app.models import history
 
@@ -26,9 +28,9 @@ class Artist(NamedTuple):
 
 
 class Image(NamedTuple):
-    """`height` and `width` in pixels, None where Spotify does not know them."""
+    """`height` and `width` in pixels, None where Spotify does not know them; no `url` where it is too long."""
 
-    url: str
+    url: str | None
     height: int | None
     width: int | None
 
@@ -53,27 +55,46 @@ class Play(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`skipped` counts the items without a Spotify track: local files, podcasts, tracks withdrawn."""
+    """`skipped` counts the items without a Spotify track: local files, podcasts, tracks withdrawn.
+
+    `nameless` are the places of items that are skipped as they lack a name, `unfit` those of texts that are too long:
+    of names the beginning is kept, of addresses nothing.
+    """
 
     plays: list[Play]
     skipped: int
+    nameless: list[str]
+    unfit: list[str]
 
 
-def read_page(file: Path) -> Page:
-    """The page in a file. Raises PageError for whatever is not a complete page that fits the platform's tables."""
+def read_page(file: Path, now: datetime) -> Page:
+    """The page in a file, or on standard input where that is `-`.
+
+    Raises PageError for whatever is not a complete page of plays before `now` that fits the platform's tables.
+    """
     document = _read_json(file)
     items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise PageError('not a page of recently played tracks, which is an object with a list "items"')
-    plays = [_play(index, item) for index, item in enumerate(items) if not _has_no_track(item)]
-    return Page(plays, skipped=len(items) - len(plays))
+    tracks = {index: item for index, item in enumerate(items) if not _has_no_track(item)}
+    unfit = [f"items[{index}]{place}" for index, item in tracks.items() for place in _fit(item)]
+    plays = {index: _play(index, item, now) for index, item in tracks.items()}
+    nameless = [index for index, play in plays.items() if not all(map(str.strip, _names(play.track)))]
+    return Page(
+        [play for index, play in plays.items() if index not in nameless],
+        skipped=len(items) - len(plays),
+        nameless=[f"items[{index}]" for index in nameless],
+        unfit=unfit,
+    )
 
 
 def _read_json(file: Path) -> Any:
-    if file.exists() and not file.is_file():
+    is_stdin = file == Path("-")
+    if not is_stdin and file.exists() and not file.is_file():
         raise PageError("not a file")
     try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))
+        read = sys.stdin.buffer.read() if is_stdin else file.read_bytes()
+        return json.loads(read.decode("utf-8-sig"))
     except OSError as error:
         raise PageError(error.strerror or "cannot be read") from error
     except UnicodeDecodeError as error:
@@ -91,11 +112,45 @@ def _has_no_track(item: Any) -> bool:
     return track.get("type") == "episode" or track.get("is_local") is True or track.get("id", "") is None
 
 
-def _play(index: int, item: Any) -> Play:
+def _fit(item: Any) -> Iterator[str]:
+    """Cut the names of an item that are longer than their columns, and take out such addresses; gives their places."""
+    for place, holder, key, column in _texts(item):
+        text, longest = holder.get(key), cast(String, column.type).length or 0
+        if isinstance(text, str) and len(text) > longest:
+            holder[key] = text[:longest] if key == "name" else None
+            yield f"{place}.{key}"
+
+
+def _texts(item: Any) -> Iterator[tuple[str, dict[str, Any], str, InstrumentedAttribute[str]]]:
+    """The names and addresses of an item, as it came: place, object, key and column."""
+    track = item.get("track") if isinstance(item, dict) else None
+    if not isinstance(track, dict):
+        return
+    yield ".track", track, "name", history.Track.name
+    yield ".track", track, "preview_url", history.TrackPreview.url
+    album = track.get("album")
+    images = album.get("images") if isinstance(album, dict) else None
+    for place, found, key, column in (
+        (".track.artists", track.get("artists"), "name", history.Artist.name),
+        (".track.album.images", images, "url", history.TrackImage.url),
+    ):
+        for index, one in enumerate(found if isinstance(found, list) else ()):
+            if isinstance(one, dict):
+                yield f"{place}[{index}]", one, key, column
+
+
+def _names(track: Track) -> list[str]:
+    return [track.name, *(artist.name for artist in track.artists)]
+
+
+def _play(index: int, item: Any, now: datetime) -> Play:
     try:
-        return cast(Play, PlaySchema().load(item))
+        play = cast(Play, PlaySchema().load(item))
     except ValidationError as error:
         raise PageError(f"items[{index}]{_first(error.messages)}") from error
+    if play.played_at > naive(now):
+        raise PageError(f"items[{index}].played_at: In the future.")
+    return play
 
 
 def _first(messages: Mapping[Any, Any] | list[Any]) -> str:
@@ -128,15 +183,15 @@ class _Schema(Schema):
 
 class ArtistSchema(_Schema):
     id = _text(history.Artist.id, shortest=1, required=True)
-    name = _text(history.Artist.name, required=True)
+    name = _text(history.Artist.name, load_default=None)
 
     @post_load
     def _make(self, data: dict[str, Any], **_options: Any) -> Artist:
-        return Artist(**data)
+        return Artist(data["id"], data["name"] or "")
 
 
 class ImageSchema(_Schema):
-    url = _text(history.TrackImage.url, shortest=1, required=True)
+    url = _text(history.TrackImage.url, shortest=1, required=True, allow_none=True)
     height = _integer(load_default=None)
     width = _integer(load_default=None)
 
@@ -151,7 +206,7 @@ class AlbumSchema(_Schema):
 
 class TrackSchema(_Schema):
     id = _text(history.Track.id, shortest=1, required=True)
-    name = _text(history.Track.name, required=True)
+    name = _text(history.Track.name, load_default=None)
     duration_ms = _integer(required=True)
     artists = fields.List(fields.Nested(ArtistSchema), required=True)
     album = fields.Nested(AlbumSchema, load_default=None)
@@ -161,7 +216,7 @@ class TrackSchema(_Schema):
     @post_load
     def _make(self, data: dict[str, Any], **_options: Any) -> Track:
         album = data.pop("album") or {}
-        return Track(images=album.get("images") or [], **data)
+        return Track(images=album.get("images") or [], name=data.pop("name") or "", **data)
 
 
 class PlaySchema(_Schema):
