@@ -81,11 +81,9 @@ class PythonClient:
     def choices(self, operation: Json) -> dict[str, list[Any]]:
         """The values of the parameters that have few."""
         parameters = signature(self._function(operation)).parameters
-        return {
-            parameter["name"]: list(get_args(parameters[parameter["name"]].annotation)[0])
-            for parameter in operation.get("parameters", [])
-            if "enum" in parameter["schema"]
-        }
+        few = [found["name"] for found in operation.get("parameters", []) if "enum" in found["schema"]]
+        names = [name if name in parameters else f"{name}_" for name in few]  # a name of Python's own gets the line
+        return {name: list(get_args(parameters[name].annotation)[0]) for name in names}
 
     def _function(self, operation: Json) -> Any:
         tag = operation["tags"][0].lower().replace(" ", "_")
@@ -115,6 +113,12 @@ def substance(value: Any) -> Any:
     return datetime.fromisoformat(value) if isinstance(value, str) and INSTANT.fullmatch(value) else value
 
 
+def sent(answer: Any) -> Any:
+    """What the service has sent, of JSON the substance."""
+    is_json = answer.headers["Content-Type"].endswith("json") and "ndjson" not in answer.headers["Content-Type"]
+    return substance(json.loads(answer.content)) if is_json else answer.content.decode()
+
+
 def operations(document: Json) -> list[Json]:
     return [operation for path in document["paths"].values() for operation in path.values()]
 
@@ -123,9 +127,7 @@ def test_a_python_client_has_every_operation_and_every_field(python: PythonClien
     for operation in operations(document):
         answer = python.call(operation)
         assert answer.status_code == 200, operation["operationId"]
-        (media_type,) = operation["responses"]["200"]["content"]
-        is_json = media_type == "application/json"
-        assert substance(answer.parsed) == substance(json.loads(answer.content) if is_json else answer.content.decode())
+        assert substance(answer.parsed) == sent(answer)
 
 
 def test_a_python_client_has_every_choice(python: PythonClient, document: Json) -> None:
@@ -135,7 +137,7 @@ def test_a_python_client_has_every_choice(python: PythonClient, document: Json) 
             for value in values:
                 answer = python.call(operation, range_="30d", **{name: value})
                 assert answer.status_code == 200, (operation["operationId"], value)
-                assert substance(answer.parsed) == substance(json.loads(answer.content))
+                assert substance(answer.parsed) == sent(answer)
                 choices += 1
     assert choices > 30
 
@@ -156,7 +158,7 @@ def test_typescript_takes_the_examples_for_what_the_document_says(client: FlaskC
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             content = operation["responses"]["200"]["content"]
-            ((media_type, described),) = content.items()
+            media_type, described = next(iter(content.items()))
             answer = f'paths["{path}"]["{method}"]["responses"]["200"]["content"]["{media_type}"]'
             name = operation["operationId"]
             if "example" in described:
