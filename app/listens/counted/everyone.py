@@ -38,7 +38,8 @@ from app.listens.relations import Relation, measure_of
 from app.models.history import History, Track
 from app.models.rollups import Kind, slots
 from app.rollups.spans import EVER, Span, base_of
-from app.rollups.sql.changes import ONE_WINDOW, slot_changes, slot_of
+from app.rollups.sql import slot_of
+from app.rollups.sql.changes import ONE_WINDOW, slot_changes
 from app.rollups.state import Rollups
 
 A_DAY = DAY // SLOT

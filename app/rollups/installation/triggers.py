@@ -4,7 +4,7 @@ Their functions run with the rights of the role that installs them, so that a lo
 """
 
 from app.rollups.spans import EVER
-from app.rollups.sql.changes import within
+from app.rollups.sql import within
 
 PREFIX = "songswap_insights_"
 
