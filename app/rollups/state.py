@@ -15,6 +15,7 @@ from app.domain.timezones import DAY
 from app.models.rollups import TABLES, VERSION
 from app.rollups.installation.triggers import ARE_ON
 from app.rollups.spans import EVER, Span
+from app.rollups.sql import load
 
 # Why rollups are not believed, besides what the table `state` says.
 LACKING = "a table of the schema insights is missing or not granted"
@@ -23,31 +24,9 @@ EMPTIED = "the schema insights has lost its rows"
 UNWATCHED = "a trigger is missing or switched off"
 TRUNCATED = "a table was truncated"
 
-# Whether every table is there and may be read.
-READABLE = f"""(
-    SELECT count(*) = {len(TABLES)} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'insights' AND c.relname IN ({", ".join(f"'{table}'" for table in TABLES)})
-        AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-)"""
-INSTALLED = text(f"SELECT to_regnamespace('insights') IS NOT NULL AS installed, {READABLE} AS readable")
-# `emptied` where listens are counted and a table that has rows then takes no space.
-STATE = text(f"""
-    SELECT s.distrust, s.slots_built, s.firsts_built,
-        (SELECT version_num FROM insights.alembic_version) AS version,
-        {READABLE} AS readable,
-        {ARE_ON} AS watched,
-        EXISTS (SELECT FROM insights.windows)
-            AND (NOT EXISTS (SELECT FROM insights.sizes) OR EXISTS (SELECT FROM insights.sizes WHERE plays > 0)
-                AND 0 IN (pg_relation_size('insights.rankings'), pg_relation_size('insights.slots'),
-                    pg_relation_size('insights.firsts'))) AS emptied,
-        EXISTS (SELECT FROM insights.truncations) AS truncated,
-        EXISTS (SELECT FROM insights.listen_changes) AS listens_changed,
-        EXISTS (SELECT FROM insights.credit_changes) OR EXISTS (SELECT FROM insights.genre_changes)
-            OR EXISTS (SELECT FROM insights.duration_changes) AS catalogue_changed,
-        (SELECT json_agg(json_build_array(id, starts, ends)) FROM insights.windows) AS windows,
-        (SELECT min(slot) FROM insights.slots) AS first_slot
-    FROM (SELECT) AS always LEFT JOIN insights.state s ON true
-""")
+READABLE = load("readable", tables=", ".join(f"'{table}'" for table in TABLES))
+INSTALLED = text(load("installed", readable=READABLE))
+STATE = text(load("state", readable=READABLE, watched=ARE_ON, waiting=load("waiting")))
 
 
 @dataclass(frozen=True)

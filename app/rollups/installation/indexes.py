@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+from app.rollups.sql import load
+
 PLAYED_AT, TRACKS = "songswap_insights_played_at", "songswap_insights_tracks"
 # By time for the edges of windows, by track for the pages of tracks and corrections of the catalogue, and the credits
 # by artist for the pages of artists. `credits` and `durations` hold what is looked up track by track for a user's
@@ -63,18 +65,7 @@ def drop_extension(connection: Connection) -> None:
     In the transaction that is open, which has locked the platform's tables.
     """
     connection.exec_driver_sql(f"DROP INDEX IF EXISTS {TRACKS}")
-    connection.exec_driver_sql(f"""
-        DO $$ BEGIN
-            IF EXISTS (
-                SELECT FROM pg_extension
-                WHERE extname = '{EXTENSION}' AND extnamespace = to_regnamespace('insights')
-            ) THEN
-                DROP EXTENSION {EXTENSION};
-            END IF;
-        EXCEPTION WHEN dependent_objects_still_exist THEN
-            ALTER EXTENSION {EXTENSION} SET SCHEMA public;
-        END $$
-    """)
+    connection.exec_driver_sql(load("drop_extension", extension=EXTENSION))
 
 
 def drop_indexes(connection: Connection, tell: Callable[[str], None]) -> None:

@@ -98,7 +98,7 @@ def has_tables(connection: Connection) -> bool:
 
 def is_complete(connection: Connection) -> bool:
     """Whether the schema is there as it has to be, and every trigger, switched on."""
-    return has_tables(connection) and bool(connection.scalar(text(f"SELECT {ARE_ON}")))
+    return has_tables(connection) and bool(connection.scalar(text(ARE_ON)))
 
 
 def _lock_platform(connection: Connection, mode: str) -> None:

@@ -28,12 +28,14 @@ def slot_changes(windows: str, *, catalogue: bool) -> str:
 
 
 def _changes(name: str, windows: str, kinds: str, *, catalogue: bool) -> str:
-    changes = load("listen_changes", kinds=kinds)
-    by_track, timed = "by_track", "timed"
+    touched, by_track, timed = "SELECT DISTINCT track_id FROM plays", "by_track", "timed"
     if catalogue:
-        changes += ",\n" + load("catalogue_changes", kinds=kinds)
+        touched = "SELECT track_id FROM plays UNION SELECT track_id FROM changed_tracks"
         by_track, timed = "by_track_and_catalogue", "timed_and_catalogue"
-    return load(name, windows=windows, changes=changes, kinds=kinds, by_track=by_track, timed=timed)
+    ctes = [load("listen_changes", touched=touched, kinds=kinds)]
+    if catalogue:
+        ctes = [load("catalogue_before"), *ctes, load("catalogue_changes", kinds=kinds)]
+    return load(name, windows=windows, changes=",\n".join(ctes), kinds=kinds, by_track=by_track, timed=timed)
 
 
 def first_changes(kind: Kind) -> str:

@@ -23,7 +23,7 @@ plays AS (
 -- What a listen of these tracks counts for.
 meaning AS MATERIALIZED (
     SELECT t.id AS track_id, greatest(t.duration_ms, 0) AS duration_ms, m.kind, m.id
-    FROM (SELECT DISTINCT track_id FROM plays) p JOIN "Tracks" t ON t.id = p.track_id CROSS JOIN LATERAL (
+    FROM ({touched}) p JOIN "Tracks" t ON t.id = p.track_id CROSS JOIN LATERAL (
         SELECT {track} AS kind, t.id AS id
         UNION ALL
         SELECT {artist}, c.artist_id FROM "ArtistTracks" c WHERE c.track_id = t.id

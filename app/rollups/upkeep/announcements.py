@@ -19,6 +19,7 @@ from app.cache.backends import Backend, CacheUnavailableError, backend
 from app.cache.keys import EVERYONE
 from app.database.engine import own_engine
 from app.rollups.installation.triggers import MOST_USERS
+from app.rollups.sql import load
 from app.rollups.state import INSTALLED
 
 log = structlog.get_logger(__name__)
@@ -31,20 +32,7 @@ LIFE_OF_EVERYONE = 0.5
 # Seconds before a connection that was lost is made again.
 PAUSE = 0.5
 
-# What was announced since the snapshot `seen`, and the snapshot of now. `concerns_all` where it may be more than is
-# still there.
-ANNOUNCED = text("""
-    WITH new AS MATERIALIZED (
-        SELECT users FROM insights.announcements
-        WHERE transaction >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
-            AND NOT pg_visible_in_snapshot(transaction, CAST(:seen AS pg_snapshot))
-    )
-    SELECT CAST(pg_current_snapshot() AS text) AS snapshot, EXISTS (SELECT FROM new) AS changed,
-        EXISTS (SELECT FROM new WHERE users IS NULL) OR EXISTS (
-            SELECT FROM insights.state WHERE forgotten > pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
-        ) AS concerns_all,
-        ARRAY(SELECT DISTINCT user_id FROM new, unnest(users) AS user_id) AS users
-""")
+ANNOUNCED = text(load("announced"))
 
 
 class Overdue:

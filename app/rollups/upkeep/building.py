@@ -13,7 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from app.rollups.spans import EVER, Span, kept
-from app.rollups.upkeep.folding import LOGS, build_firsts, build_slots, fold
+from app.rollups.sql import load
+from app.rollups.upkeep.folding import build_firsts, build_slots, fold
 from app.rollups.upkeep.transactions import writing
 from app.rollups.upkeep.windows import build_window, drop_windows, missing_windows
 
@@ -36,10 +37,7 @@ def start_anew(connection: Connection) -> None:
 
 def forget(connection: Connection) -> None:
     """Forget all rollups and changes, and trust what is built from now on, in the transaction that is open."""
-    drop_windows(connection, ())
-    for table in ("slots", "firsts", *LOGS, "truncations"):
-        connection.execute(text(f"DELETE FROM insights.{table}"))
-    connection.execute(text("UPDATE insights.state SET distrust = NULL, slots_built = false, firsts_built = false"))
+    connection.execute(text(load("forget")))
 
 
 def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:

@@ -12,16 +12,14 @@ from app.rollups.sql.changes import first_changes, ranking_changes, slot_changes
 
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
 ALL_TIME = f"SELECT 0 AS id, timestamp '{EVER.starts}' AS starts, timestamp '{EVER.ends}' AS ends"
-CATALOGUE_LOGS = ("credit_changes", "genre_changes", "duration_changes")
-LOGS = ("listen_changes", *CATALOGUE_LOGS)
 
 
 def fold(connection: Connection) -> int:
     """Add what the logs hold to the rollups, in the transaction that is open; the number of changes."""
-    held = {log: bool(connection.scalar(text(f"SELECT EXISTS (SELECT FROM insights.{log})"))) for log in LOGS}
-    if not any(held.values()):
+    waiting = connection.execute(text(load("waiting"))).one()
+    if not waiting.listens and not waiting.catalogue:
         return 0
-    catalogue = any(held[log] for log in CATALOGUE_LOGS)
+    catalogue: bool = waiting.catalogue
     changes = ranking_changes(WINDOWS, list(Kind), catalogue=catalogue)
     connection.execute(text(load("fold_rankings", changes=changes)))
     connection.execute(text(load("remove_gone")))
@@ -32,7 +30,7 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(load("fold_firsts", changes=first_changes(kind), kind=f"{kind:d}")))
-    return sum(connection.execute(text(f"DELETE FROM insights.{log}")).rowcount for log in LOGS if held[log])
+    return connection.scalar(text(load("remove_changes"))) or 0
 
 
 def build_slots(connection: Connection) -> None:

@@ -15,7 +15,6 @@ from app.rollups.installation.install import DISTRUST
 from app.rollups.state import TRUNCATED, UNWATCHED, Rollups, read
 from app.rollups.upkeep.announcements import Follower
 from app.rollups.upkeep.building import forget, take_turn
-from app.rollups.upkeep.folding import LOGS
 from app.rollups.upkeep.transactions import writing
 
 log = structlog.get_logger(__name__)
@@ -30,7 +29,10 @@ LONGEST = 2.0
 PATIENCE = 3600
 # Changes after which the log is swept: what is deleted from it would be read over by every question.
 SWEEP = 5000
-SWEPT = (*LOGS, "announcements", "rankings")
+SWEPT = (
+    "insights.listen_changes, insights.credit_changes, insights.genre_changes, insights.duration_changes,"
+    " insights.announcements, insights.rankings"
+)
 # Seconds for which announcements are kept. Who has not looked for longer ends all answers.
 KEPT = 60.0
 
@@ -92,7 +94,7 @@ class Upkeep(threading.Thread):
         self._unswept += changes
         if self._unswept > SWEEP:
             self._unswept = 0
-            connection.execute(text(f"VACUUM {', '.join(f'insights.{table}' for table in SWEPT)}"))
+            connection.execute(text(f"VACUUM {SWEPT}"))
 
 
 # The first transaction that is not over.

@@ -37,7 +37,7 @@ def build_window(connection: Connection, span: Span, now: datetime) -> None:
 
 
 def _listens(edge: Edge) -> str:
-    return f'SELECT user_id, track_id, {edge.sign:d} AS sign FROM "History" WHERE {within("played_at", edge.span)}'
+    return load("listens_of_span", sign=f"{edge.sign:d}", during=within("played_at", edge.span))
 
 
 WINDOWS = "SELECT id, starts, ends FROM insights.windows"
@@ -49,5 +49,4 @@ TUNING = "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET
 def drop_windows(connection: Connection, spans: Collection[Span]) -> None:
     """Drop the rankings of all windows but the given ones."""
     stale = [row.id for row in connection.execute(text(WINDOWS)) if Span(row.starts, row.ends) not in spans]
-    for table, column in (("windows", "id"), ("sizes", "window_id"), ("rankings", "window_id")):
-        connection.execute(text(f"DELETE FROM insights.{table} WHERE {column} = ANY(:ids)"), {"ids": stale})
+    connection.execute(text(load("drop_windows")), {"ids": stale})

@@ -1,0 +1,1 @@
+SELECT user_id, track_id, {sign} AS sign FROM "History" WHERE {during}
