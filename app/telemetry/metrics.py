@@ -5,9 +5,13 @@ that directory, and the process that is scraped adds them up. `gunicorn.conf.py`
 """
 
 import os
+from collections.abc import Iterable
+from glob import glob
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from app.version import VERSION
 
@@ -74,10 +78,21 @@ def observe(method: str, route: str | None, status: int, seconds: float) -> None
     REQUESTS.labels(method if method in METHODS else OTHER_METHOD, route or UNKNOWN_ROUTE, status).observe(seconds)
 
 
+class _AllProcesses(Collector):
+    """What all processes have written, those that are gone among them."""
+
+    def collect(self) -> Iterable[Metric]:
+        files = glob(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "*.db"))
+        # A process makes a file before it writes its first number: prometheus_client cannot read one that is empty.
+        written = [file for file in files if os.path.getsize(file)]
+        metrics: Iterable[Metric] = MultiProcessCollector.merge(written)  # type: ignore[no-untyped-call]
+        return metrics
+
+
 def exposition() -> bytes:
     """All numbers, in Prometheus' text format."""
     counted = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
-        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        counted.register(_AllProcesses())
     return generate_latest(counted) + generate_latest(AT_SCRAPE)

@@ -231,7 +231,6 @@ def test_connections_that_cannot_be_made_or_are_cut_are_not_in_use(start: Start,
 
 def test_a_scrape_while_others_count(start: Start) -> None:
     server = start(CACHE_TYPE="NullCache")
-    server.ask("/nowhere")  # which makes the files: until they have numbers in them, nothing can be read
     stop = threading.Event()
 
     def ask() -> None:
