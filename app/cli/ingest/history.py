@@ -130,8 +130,7 @@ class Loading:
                 self.unknown += 1
                 advance(source.size)
                 return
-            with source.open() as binary, self.connection.begin():
-                reader = Reader(binary)
+            with Reader(source.open()) as reader, self.connection.begin():
                 counts = self._load(format, reader, source, advance)
             self.lines.append(Line(source.name, format.name, counts))
         except (*BROKEN, DBAPIError) as error:
@@ -161,8 +160,8 @@ class Loading:
 def _format(source: Source) -> Format | None:
     if Path(source.name).name.startswith(VIDEOS):
         return None
-    with source.open() as binary:
-        return recognise(Reader(binary, errors="replace").head())
+    with Reader(source.open(), errors="replace") as reader:
+        return recognise(reader.head())
 
 
 def _reason(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import ijson
 from ijson.common import JSONError
@@ -31,7 +31,7 @@ class FieldError(FileError):
 
 
 class Reader:
-    """UTF-8 or UTF-16 with or without a byte order mark. `place` is where the last entry was read, for errors."""
+    """UTF-8 or UTF-16 with or without a byte order mark, closed with the block. `place` is where the last entry was read, for errors."""
 
     def __init__(self, binary: IO[bytes], errors: str = "strict") -> None:
         self._binary = binary
@@ -40,6 +40,12 @@ class Reader:
         self._text = io.TextIOWrapper(binary, _encoding(start), errors, newline="")
         self._unread = self._depth = 0  # characters and open brackets since the last entry
         self.place = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.close()
 
     @property
     def position(self) -> int:
@@ -110,7 +116,8 @@ class Head:
     def first(self, prefix: str) -> dict[str, Any]:
         """The first object at a prefix, in ijson's sense, of one JSON document; {} where there is none."""
         try:
-            return next(Reader(io.BytesIO(self.text.encode())).entries(prefix), {})
+            with Reader(io.BytesIO(self.text.encode())) as reader:
+                return next(reader.entries(prefix), {})
         except (FileError, JSONError):
             return {}
 
