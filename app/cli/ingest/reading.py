@@ -31,7 +31,10 @@ class FieldError(FileError):
 
 
 class Reader:
-    """UTF-8 or UTF-16 with or without a byte order mark, closed with the block. `place` is where the last entry was read, for errors."""
+    """UTF-8 or UTF-16, with or without a byte order mark, closed with the block.
+
+    `place` is where the last entry was read, for errors.
+    """
 
     def __init__(self, binary: IO[bytes], errors: str = "strict") -> None:
         self._binary = binary
