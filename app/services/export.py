@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.audience import Audience
 from app.domain.windows import Window
+from app.listens.expressions import lasting
 from app.listens.live import Listens
 from app.listens.statements import run
 from app.models.history import Track
@@ -44,6 +45,6 @@ def export(session: Session, audience: Audience, window: Window) -> Iterator[lis
 
 def _query(listens: Listens) -> Select[Any]:
     rows = listens.rows.c
-    columns = rows.played_at, Track.id, Track.name, credits_of(Track.id), Track.duration_ms
+    columns = rows.played_at, Track.id, Track.name, credits_of(Track.id), lasting(Track.duration_ms)
     query = select(*columns).join(Track, Track.id == rows.track_id).order_by(rows.played_at)
     return query.execution_options(yield_per=ROWS)

@@ -118,6 +118,7 @@ OF_EVERYONE = [*SHARED, _ranked("listeners"), _distinct("listeners")]
 
 # The rules of the rest of the contract's insights.
 OTHER_RULES = {
+    "/insights/export/<user_id>",
     "/insights/history/<user_id>",
     "/insights/on-this-day/<user_id>",
     "/insights/wrapped/<user_id>/<year>",
