@@ -38,6 +38,8 @@ BROKEN = (FileError, OSError, EOFError, ValueError, RuntimeError, csv.Error, JSO
 # Spotify's videos look like its music.
 VIDEOS = "Streaming_History_Video_"
 
+ANALYZE = 'ANALYZE "History", "Tracks", "Artists", "ArtistTracks"'
+
 USER = click.option("--user", "user_id", type=click.IntRange(1, 2**31 - 1), required=True, help="Whose listens.")
 
 
@@ -84,6 +86,9 @@ def load_history(
         found = {path: sources(path, stack) for path in paths}
         loading = Loading(connection, rules, creates_user=embedded)
         loading.run(found)
+        if embedded and loading.lines:  # the planner has no statistics on the new rows until autovacuum comes round
+            with connection.begin():
+                connection.exec_driver_sql(ANALYZE)
     if loading.lines:
         click.echo(table(loading.lines, loading.unknown))
     for line in loading.errors:
