@@ -73,7 +73,7 @@ class Fleet:
         with self._engine.connect() as connection:
             found = connection.execute(
                 text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :look"),
-                {"look": "%pg_visible_in_snapshot%"},
+                {"look": "%concerns_all%"},
             )
             return len(set(found.scalars()) - {connection.scalar(text("SELECT pg_backend_pid()"))})
 

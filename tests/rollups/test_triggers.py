@@ -17,7 +17,7 @@ from app.rollups.installation import install as installation
 from app.rollups.installation.triggers import MOST_USERS, PREFIX, WATCHED
 from app.rollups.state import NONE
 from app.rollups.upkeep import upkeep
-from app.rollups.upkeep.announcements import ANNOUNCED
+from app.rollups.upkeep.announcements import ANNOUNCED, Seen
 from app.rollups.upkeep.building import build, start_anew
 from app.rollups.upkeep.folding import fold
 from app.rollups.upkeep.transactions import snapshot as writing_snapshot
@@ -59,27 +59,27 @@ def found_differences(engine: Engine) -> list[str]:
 @contextmanager
 def listening(engine: Engine) -> Iterator[Callable[[], list[Any]]]:
     """Who was concerned by what was announced since the last look: some users, everyone alone, [], or all, None."""
-    seen = look(engine, None)[0]
+    seen = look(engine, Seen())[0]
 
     def heard() -> list[Any]:
         nonlocal seen
         new = text(
-            "SELECT users FROM insights.announcements"
-            " WHERE NOT pg_visible_in_snapshot(transaction, CAST(:seen AS pg_snapshot)) ORDER BY transaction"
+            "SELECT users FROM insights.announcements WHERE transaction >= CAST(:since AS xid8)"
+            " AND transaction <> ALL(CAST(:known AS xid8[])) ORDER BY transaction"
         )
         with engine.connect() as connection:
-            users = list(connection.scalars(new, {"seen": seen}))
+            users = list(connection.scalars(new, seen.values))
         seen = look(engine, seen)[0]
         return users
 
     yield heard
 
 
-def look(engine: Engine, seen: str | None) -> tuple[str, set[int] | None]:
-    """The snapshot of now, and whose answers are old since another; None where all are."""
+def look(engine: Engine, seen: Seen) -> tuple[Seen, set[int] | None]:
+    """What a look has seen, and whose answers are old since another one; None where all are."""
     with engine.connect() as connection:
-        found = connection.execute(ANNOUNCED, {"seen": seen}).one()
-    return found.snapshot, None if found.concerns_all else set(found.users)
+        found = connection.execute(ANNOUNCED, seen.values).one()
+    return Seen(found.since, found.known), None if found.concerns_all else set(found.users)
 
 
 def execute(engine: Engine, sql: str) -> None:
@@ -323,7 +323,7 @@ def test_nothing_is_announced_that_was_rolled_back_or_changed_nothing(installed:
 
 def test_a_commit_is_found_by_the_next_look_whenever_it_began(installed: Engine) -> None:
     insert = "INSERT INTO \"History\" VALUES ({user}, '2026-11-09', 'track1')"
-    seen, _ = look(installed, None)
+    seen, _ = look(installed, Seen())
     with installed.connect() as late:
         late.execute(text(insert.format(user=4)))
         execute(installed, insert.format(user=2))
@@ -344,7 +344,7 @@ def test_old_announcements_are_deleted_and_who_has_missed_them_ends_all_answers(
     app = Flask(__name__)
     app.config["CLOCK"] = lambda: NOW
     keeper = upkeep.Upkeep(app, threading.Event(), threading.Event())
-    asleep, _ = look(installed, None)
+    asleep, _ = look(installed, Seen())
     execute(installed, "INSERT INTO \"History\" VALUES (5, '2026-11-10', 'track1')")
     assert look(installed, asleep)[1] == {5}
     with installed.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

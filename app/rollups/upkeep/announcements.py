@@ -7,7 +7,8 @@ those answers: so a committed listen shows within a second, cached or not.
 
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from flask import Flask
@@ -33,6 +34,18 @@ LIFE_OF_EVERYONE = 0.5
 PAUSE = 0.5
 
 ANNOUNCED = text(load("announced"))
+
+
+class Seen(NamedTuple):
+    """What a look has seen: the first transaction that was not over, and those from there on that were."""
+
+    since: str | None = None
+    known: Sequence[str] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of `ANNOUNCED`."""
+        return {"since": self.since, "known": list(self.known)}
 
 
 class Overdue:
@@ -94,7 +107,7 @@ class Follower(threading.Thread):
             time.sleep(PAUSE)
 
     def _follow(self, connection: Connection) -> None:
-        seen: str | None = None
+        seen: Seen | None = None
         due = 0.0
         while True:
             if time.monotonic() >= due:
@@ -104,15 +117,15 @@ class Follower(threading.Thread):
             self._end_generations()
             time.sleep(TICK)
 
-    def _look(self, connection: Connection, seen: str | None) -> str | None:
-        """Note what was announced since a snapshot; the snapshot of now, None where no rollups can be read."""
+    def _look(self, connection: Connection, seen: Seen | None) -> Seen | None:
+        """Note what was announced since the last look; what this one has seen, None where no rollups can be read."""
         if seen is None:
             if not connection.execute(INSTALLED).one().readable:
                 return None
             # Whatever was announced before, this process does not know it.
             self._overdue.all = True
         try:
-            found = connection.execute(ANNOUNCED, {"seen": seen}).one()
+            found = connection.execute(ANNOUNCED, (seen or Seen()).values).one()
         except ProgrammingError:  # they were uninstalled, and what they had to announce with them
             self._overdue.all = True
             return None
@@ -121,7 +134,7 @@ class Follower(threading.Thread):
         if found.changed:
             self._overdue.note(found.users)
             self._changed.set()
-        return str(found.snapshot)
+        return Seen(found.since, found.known)
 
     def _end_generations(self) -> None:
         overdue = self._overdue
