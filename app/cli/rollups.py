@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.cli.embedded.database import database_of_command
-from app.database.engine import own_engine
+from app.database.engine import for_commands, own_engine
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.spans import Span
@@ -30,7 +30,7 @@ rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, s
 def _database() -> Iterator[Engine]:
     """The database that is written to; the embedded one is up for as long as this takes."""
     with database_of_command():
-        engine = own_engine(current_app.config, writes=True)
+        engine = for_commands(own_engine(current_app.config, writes=True))
         try:
             yield engine
         except SQLAlchemyError as error:

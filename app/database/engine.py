@@ -29,8 +29,8 @@ PINNED = {
     "extra_float_digits": "1",
     "gin_fuzzy_search_limit": "0",
 }
-# The same of sessions that write, and take as long as they need.
-PINNED_TO_WRITE = PINNED | {
+# The same of the sessions of commands, which write, and take as long as they need.
+OF_COMMANDS = PINNED | {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "statement_timeout": "0",
@@ -91,15 +91,15 @@ def own_engine(config: Mapping[str, Any], *, writes: bool = False, answer_within
 
     An answer takes `answer_within` seconds at most in a process that serves, a request's time unless it is given.
     """
-    connect_args = engine_options(dict(config), answer_within=answer_within)["connect_args"]
+    uri = config["SQLALCHEMY_DATABASE_URI"]
     if writes:
-        return writing_engine(config["DATABASE_DIRECT_URI"] or config["SQLALCHEMY_DATABASE_URI"], **connect_args)
-    return create_engine(config["SQLALCHEMY_DATABASE_URI"], poolclass=NullPool, connect_args=connect_args)
+        uri = config["DATABASE_DIRECT_URI"] or uri
+    options = engine_options(dict(config), answer_within=answer_within)
+    return create_engine(uri, poolclass=NullPool, connect_args=options["connect_args"])
 
 
-def writing_engine(uri: str, **connect_args: Any) -> Engine:
-    """Sessions that may write, and take as long as they need."""
-    engine = create_engine(uri, poolclass=NullPool, connect_args={"client_encoding": "utf8", **connect_args})
+def for_commands(engine: Engine) -> Engine:
+    """The engine, with sessions that may write, and take as long as they need."""
     event.listen(engine, "connect", _pin, insert=True)  # before what SQLAlchemy asks for
     return engine
 
@@ -110,27 +110,29 @@ def _pin(connection: Any, _record: Any) -> None:
         # Those that this PostgreSQL has.
         cursor.execute(
             "SELECT set_config(name, %s::json ->> lower(name), false) FROM pg_settings WHERE lower(name) = ANY(%s)",
-            (json.dumps(PINNED_TO_WRITE), list(PINNED_TO_WRITE)),
+            (json.dumps(OF_COMMANDS), list(OF_COMMANDS)),
         )
     connection.autocommit = False
+
+
+def pinned(**settings: str) -> str:
+    """The statement that pins what answers depend on, and other settings, for the transaction that is open.
+
+    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
+    mode.
+    """
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in (PINNED | settings).items())
 
 
 def _limits(timeout: float) -> str:
     """What bounds a transaction, and tells the planner of this service's statements.
 
-    SET LOCAL rather than settings of the session, which would leak to other clients behind a pooler in transaction
-    mode. Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
+    Compiling a plan (`jit`) takes longer than the queries here run. Pages in memory or on SSD are nearly as cheap
     to read at random as in sequence; with the default `random_page_cost` the planner scans whole catalogue tables to
     look up a few hundred tracks. A set of ids that is expected to be larger than `work_mem` is read again for each row
     that is looked up in it: with the default, after a load of 100,000 listens, lists would take minutes.
     """
-    settings = PINNED | {
-        "statement_timeout": str(round(timeout * 1000)),
-        "jit": "off",
-        "random_page_cost": "2",
-        "work_mem": "64MB",
-    }
-    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+    return pinned(statement_timeout=str(round(timeout * 1000)), jit="off", random_page_cost="2", work_mem="64MB")
 
 
 def _read_only(connection: Any, record: Any) -> None:

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from app import create_app
-from app.database.engine import writing_engine
+from app.cli.embedded.database import engine_for
 from app.extensions import db
 from config import load_settings
 from tests.support.factories import Platform
@@ -144,6 +144,6 @@ def test_the_shell_changes_no_answer(engine: Engine, monkeypatch: pytest.MonkeyP
 
 def test_commands_write_any_name(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    with writing_engine(url_of(engine)).begin() as connection:
+    with engine_for(url_of(engine)).begin() as connection:
         connection.execute(text("INSERT INTO \"Artists\" VALUES ('other', :name)"), {"name": NAME})
         assert connection.scalar(text("SELECT name FROM \"Artists\" WHERE id = 'other'")) == NAME

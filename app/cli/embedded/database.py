@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from flask import current_app
-from sqlalchemy import Connection, Engine, exists, func, select, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, exists, func, select, text
 
 from app.cli.embedded.server import EmbeddedPostgres
-from app.database.engine import writing_engine
+from app.database.engine import for_commands
 from app.models.base import Base
 from app.models.history import Track, User
 
@@ -29,7 +29,7 @@ def embedded_server() -> EmbeddedPostgres:
 
 def engine_for(uri: str) -> Engine:
     """An engine for commands: unlike requests they may write, and take as long as they need."""
-    return writing_engine(uri)
+    return for_commands(create_engine(uri, poolclass=NullPool, connect_args={"client_encoding": "utf8"}))
 
 
 @contextmanager

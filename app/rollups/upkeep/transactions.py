@@ -9,14 +9,20 @@ from time import sleep
 
 from sqlalchemy import Connection, Engine, text
 
+from app.database.engine import pinned
+
 # The operators' advisory lock.
 OPERATORS = 7_305_170_311
 
 # A fold reads what it deletes; the planner's plans are for the few rows that are there most of the time. The server
 # ends a transaction whose client has gone silent, and its locks with it.
-TUNING = (
-    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL jit = off;"
-    " SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1"
+TUNING = pinned(
+    statement_timeout="0",
+    lock_timeout="0",
+    idle_in_transaction_session_timeout="30s",
+    jit="off",
+    work_mem="128MB",
+    random_page_cost="1.1",
 )
 
 

@@ -100,8 +100,10 @@ class Upkeep(threading.Thread):
 # The first transaction that is not over.
 HORIZON = "SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)"
 FORGET = """
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     WITH gone AS (DELETE FROM insights.announcements WHERE transaction < CAST(:horizon AS xid8) RETURNING transaction)
-    UPDATE insights.state SET forgotten = CAST(:horizon AS xid8) WHERE EXISTS (SELECT FROM gone)
+    UPDATE insights.state SET forgotten = CAST(:horizon AS xid8) WHERE EXISTS (SELECT FROM gone);
+    COMMIT
 """
 
 
