@@ -40,23 +40,24 @@ def forget(connection: Connection) -> None:
     connection.execute(text(load("forget")))
 
 
-def build(connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None]) -> None:
-    """Build the parts that are missing at the instant that `now` gives, on a connection in autocommit.
+def build(
+    connection: Connection, now: Callable[[], datetime], tell: Callable[[str], None], *, wait: bool = True
+) -> int:
+    """Fold in what waits, and build the parts that are missing at the instant that `now` gives; the number of changes.
 
-    `tell` is told each part before it is built.
+    On a connection in autocommit. `tell` is told each part before it is built. Waits for other writers, or raises
+    OperationalError (LockNotAvailable).
     """
-    built = False
-    while take_turn(connection, now(), tell).built:
-        built = True
-    if built:
+    turns = [_take_turn(connection, now(), tell, wait=wait)]
+    while turns[-1].built:
+        turns.append(_take_turn(connection, now(), tell, wait=wait))
+    if len(turns) > 1:
         connection.exec_driver_sql(f"ANALYZE {TABLES}")
+    return sum(turn.folded for turn in turns)
 
 
-def take_turn(connection: Connection, now: datetime, tell: Callable[[str], None], *, wait: bool = True) -> Turn:
-    """Fold in what waits, and build the first part that is missing at an instant, on a connection in autocommit.
-
-    Waits for another one's turn, or raises OperationalError (LockNotAvailable).
-    """
+def _take_turn(connection: Connection, now: datetime, tell: Callable[[str], None], *, wait: bool) -> Turn:
+    """Fold in what waits, and build the first part that is missing."""
     with writing(connection, wait=wait):
         folded = fold(connection)
         state = connection.execute(text("SELECT slots_built, firsts_built FROM insights.state")).one()

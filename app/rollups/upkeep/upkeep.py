@@ -14,7 +14,7 @@ from app.database.outages import sqlstate
 from app.rollups.installation.install import DISTRUST
 from app.rollups.state import TRUNCATED, UNWATCHED, Rollups, read
 from app.rollups.upkeep.announcements import Follower
-from app.rollups.upkeep.building import forget, take_turn
+from app.rollups.upkeep.building import build, forget
 from app.rollups.upkeep.transactions import writing
 
 log = structlog.get_logger(__name__)
@@ -76,11 +76,8 @@ class Upkeep(threading.Thread):
         if connection.scalar(text("SELECT pg_is_in_recovery()")):
             return
         try:
-            while _is_in_order(connection):
-                turn = take_turn(connection, self._app.config["CLOCK"](), _tell, wait=False)
-                self._sweep(connection, turn.folded)
-                if not turn.built:
-                    break
+            if _is_in_order(connection):
+                self._sweep(connection, build(connection, self._app.config["CLOCK"], _tell, wait=False))
         except OperationalError as error:
             if sqlstate(error) != LOCK_NOT_AVAILABLE:
                 raise

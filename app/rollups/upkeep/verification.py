@@ -44,9 +44,7 @@ def differences(connection: Connection, tell: Callable[[str], None]) -> Iterator
     if state.firsts_built:
         tracks, artists = first_changes(Kind.TRACK), first_changes(Kind.PRIMARY_ARTIST)
         firsts = load("compare_firsts", tracks=tracks, artists=artists)
-        yield from compare(
-            "first listens", firsts, lambda row: f"{_name(row.kind)} {row.id!r} {row.kept}, not {row.live}"
-        )
+        yield from compare("first listens", firsts, _instants)
 
 
 def _place(row: Row[Any]) -> str:

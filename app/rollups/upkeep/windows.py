@@ -9,6 +9,7 @@ from app.domain.slots import start_of_slot
 from app.domain.timezones import DAY, naive
 from app.rollups.spans import EVER, Base, Edge, Span, base_of, kept
 from app.rollups.sql import load, within
+from app.rollups.upkeep.folding import WINDOWS
 
 
 def missing_windows(connection: Connection, now: datetime) -> list[Span]:
@@ -40,7 +41,6 @@ def _listens(edge: Edge) -> str:
     return load("listens_of_span", sign=f"{edge.sign:d}", during=within("played_at", edge.span))
 
 
-WINDOWS = "SELECT id, starts, ends FROM insights.windows"
 # Everything is joined as hashes: the planner takes the listens of a span for fewer than they are. There are a dozen of
 # them at a time, and they may spill: with less memory they take no longer.
 TUNING = "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '32MB'"
