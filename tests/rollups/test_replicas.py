@@ -11,8 +11,10 @@ import orjson
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from app.cli import create_app
 from app.cli.embedded.server import IS_ROOT, OWNER, SITE, EmbeddedPostgres
 from app.models.base import Base
+from config import load_settings
 from tests.rollups.conftest import install
 from tests.rollups.loads import fill
 from tests.support.faulty_servers import Valkey, wait_until
@@ -37,6 +39,10 @@ class Pair(NamedTuple):
     def pause(self, *, replay: bool = False) -> None:
         """Let the standby take what it is sent and not replay it, or go on replaying it."""
         self._scalar(self.standby, f"SELECT pg_wal_replay_{'resume' if replay else 'pause'}()")
+
+    def promote(self) -> None:
+        """Let the standby be a server of its own."""
+        self._scalar(self.standby, "SELECT pg_promote()")
 
     def waiting(self) -> int:
         """The changes that the primary has still to fold in."""
@@ -150,3 +156,20 @@ def test_a_listen_shows_when_the_standby_has_it(pair: Pair, start: Start, valkey
     wait_until(lambda: listens(server) == before + 1, what="the listen")
     assert time.monotonic() - committed < 2
     assert checks(server)["replica"] == "0.0 s behind"
+
+
+def test_a_standby_without_its_primary_lags_until_it_is_promoted(pair: Pair, start: Start) -> None:  # the last test
+    server = start(CACHE_TYPE="NullCache")
+    before = listens(server)
+    refused = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": pair.standby.uri("postgres")})).test_cli_runner()
+    result = refused.invoke(args=["rollups", "fold"])
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "during recovery" in result.output or "read-only" in result.output
+    pair.primary.stop()
+    wait_until(lambda: float(checks(server)["replica"].split()[0]) > 1, what="a lag")
+    pair.promote()
+    wait_until(lambda: "replica" not in checks(server), what="the promotion")
+    listen(pair._replace(primary=pair.standby))
+    assert listens(server) == before + 1
+    wait_until(lambda: pair._replace(primary=pair.standby).waiting() == 0, what="the fold")
+    pair.primary.start()  # its fixture stops it
