@@ -12,8 +12,6 @@ import sys
 import tempfile
 from contextlib import suppress
 
-from gunicorn.glogging import Logger
-
 from config import SHARED_CACHES, SettingsError, check_access, check_database, load_settings
 
 # Before a worker exists: a wrong setting ends the start with one line.
@@ -70,24 +68,7 @@ control_socket_disable = True
 # The app logs one line for each request; gunicorn's own messages go to the root logger.
 accesslog = errorlog = None
 loglevel = settings["LOG_LEVEL"].lower()
-
-
-class logger_class(Logger):  # gunicorn looks for this name
-    """Gunicorn's messages as JSON (app/telemetry/logs.py), without what a caller sent."""
-
-    def setup(self, cfg):
-        super().setup(cfg)
-        self.error_log.propagate = True
-
-    def debug(self, *args, **kwargs):
-        """Drop it: these messages quote requests."""
-
-    def warning(self, msg, *args, **kwargs):
-        is_about_request = msg.startswith("Invalid request")  # and quotes it
-        super().warning(f"Invalid request: {sys.exc_info()[0].__name__}" if is_about_request else msg, *args, **kwargs)
-
-    def exception(self, msg, *_args, **kwargs):
-        super().exception(str(msg).partition(" %s")[0], **kwargs)  # the arguments are the method and the URI
+logger_class = "app.telemetry.gunicorn.GunicornLogger"
 
 
 def on_starting(server):

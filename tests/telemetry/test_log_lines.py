@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from app.extensions import db
 from app.telemetry import logs
+from app.telemetry.gunicorn import GunicornLogger
 from tests.conftest import SECRET
 from tests.support.factories import Platform
 from tests.support.servers import Gunicorn, Start, database, starting, url_of
@@ -164,7 +165,8 @@ def test_gunicorn_says_of_a_request_only_what_went_wrong(
     logs.configure("INFO")
     config = Config()
     config.set("errorlog", None)  # as the file does
-    log = run_path("gunicorn.conf.py")["logger_class"](config)
+    assert run_path("gunicorn.conf.py")["logger_class"] == "app.telemetry.gunicorn.GunicornLogger"
+    log = GunicornLogger(config)
     log.info("Booting worker with pid: %s", 1)
     log.debug("Ignored premature client disconnection. %s", CALLERS[0])
     try:
