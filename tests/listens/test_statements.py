@@ -181,7 +181,9 @@ def send(client: FlaskClient, operation: Operation, place: str, text: bytes) -> 
     elif place in operation.in_query:
         query = f"{place}={quote(text)}"
     in_path = PATH_VALUES | ({place: quote(text, safe="")} if place in operation.in_path else {})
-    return client.open(operation.path.format(**in_path), method=operation.method, query_string=query, headers=headers)
+    path = operation.path.format(**in_path)
+    # An answer that is streamed holds a connection until it is closed.
+    return client.open(path, method=operation.method, query_string=query, headers=headers, buffered=True)
 
 
 def ask_everything(client: FlaskClient) -> None:
@@ -194,6 +196,7 @@ def ask_everything(client: FlaskClient) -> None:
             method=operation.method,
             query_string="limit=100" if "limit" in operation.in_query else "",
             headers={"X-Invalidation-Secret": SECRET},
+            buffered=True,
         )
         assert answer.status_code == 200, (operation.path, answer.text)
 
