@@ -59,7 +59,7 @@ def test_no_route_that_wants_a_key_answers_without_one(app: Flask, client: Flask
         path = rule.rule.replace("<user_id>", "1").replace("<other_user_id>", "2").replace("<year>", "2026")
         if access_of(rule.endpoint) is Access.KEY:
             for method in rule.methods or ():
-                answer = client.open(path, method=method)
+                answer = client.open(path, method=method, buffered=True)
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["Cache-Control"] == "no-store"
                 asked += 1
@@ -122,7 +122,7 @@ def test_a_key_in_the_url_is_no_key(client: FlaskClient) -> None:
 )
 def test_a_401_comes_before_everything_else(client: FlaskClient, method: str, path: str, otherwise: int) -> None:
     check_problem(client.open(path, method=method), 401)
-    assert client.open(path, method=method, headers=bearer(KEYS["airflow"])).status_code == otherwise
+    assert client.open(path, method=method, headers=bearer(KEYS["airflow"]), buffered=True).status_code == otherwise
 
 
 def test_the_secret_alone_does_not_invalidate(client: FlaskClient) -> None:
