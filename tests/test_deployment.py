@@ -32,6 +32,7 @@ from app import create_app
 from app.extensions import db
 from config import NO_SETTINGS
 from tests.support.faulty_servers import Valkey
+from tests.support.servers import end
 
 ROOT = Path(__file__).parent.parent
 SERVED_BY = {
@@ -113,13 +114,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
     yield start
     for server in servers:
-        if server.process.poll() is None:
-            server.process.terminate()
-            try:
-                server.process.wait(30)
-            except subprocess.TimeoutExpired:
-                server.process.kill()
-                server.process.wait()
+        end(server.process)
 
 
 def wait_until_up(server: Server) -> Server:

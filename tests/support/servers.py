@@ -111,6 +111,17 @@ class Gunicorn:
             return False
 
 
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a server that may run still: by SIGTERM, and where that takes more than 30 s by SIGKILL."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 Start = Callable[..., Gunicorn]
 
 
@@ -144,13 +155,7 @@ def starting(folder: Path, url: str) -> Iterator[Start]:
 
     yield start
     for server in started:
-        if server.process.poll() is None:
-            server.process.terminate()
-            try:
-                server.process.wait(30)
-            except subprocess.TimeoutExpired:
-                server.process.kill()
-                server.process.wait()
+        end(server.process)
 
 
 @contextmanager
