@@ -11,11 +11,9 @@ import structlog
 from flask import Flask, Response, abort, g, request
 from flask_limiter import ApplicationLimit, HeaderNames, Limit, Limiter
 from gunicorn.http.errors import ParseException
-from redis.backoff import NoBackoff
-from redis.connection import SSLConnection, parse_url
 from redis.exceptions import RedisClusterException
-from redis.retry import Retry
 
+from app.cache.backends.redis import options_of, patience
 from app.web.auth import Access, access_of, caller_id, invalidation_secret, is_preflight
 
 log = structlog.get_logger(__name__)
@@ -33,11 +31,7 @@ HEADERS = {
 }
 
 # Seconds. A Redis that is away costs the first request one of them, and later ones nothing.
-TIMEOUTS: dict[str, Any] = {
-    "socket_timeout": 0.1,
-    "socket_connect_timeout": 0.1,
-    "retry": Retry(NoBackoff(), 0),
-}
+TIMEOUTS = patience()
 
 # Bytes.
 MOST_BODY = 64 * 1024
@@ -51,16 +45,15 @@ def storage(settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     options = TIMEOUTS | {"key_prefix": f"{settings['CACHE_KEY_PREFIX']}limits"}
     if kind == "RedisCache":
         return url.replace("unix://", "redis+unix://", 1), options
-    server: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    server = options_of(url)
     host, port = server.pop("host"), server.pop("port", 6379)
-    encryption = {"ssl": True} if server.pop("connection_class", None) is SSLConnection else {}
-    options |= server | encryption
+    options |= server
     if kind == "RedisClusterCache":
         options.pop("db", None)
         return f"redis+cluster://{host}:{port}", options
     # By the name `default` a Sentinel that has no password takes any.
     user = {"username": server.get("username", "default")} if "password" in server else {}
-    options |= {"sentinel_kwargs": TIMEOUTS | encryption | user, "use_replicas": False}
+    options |= {"sentinel_kwargs": TIMEOUTS | {"ssl": server["ssl"]} | user, "use_replicas": False}
     sentinels = ",".join(f"{address}:{port}" for address, port in settings["CACHE_REDIS_SENTINELS"])
     return f"redis+sentinel://{sentinels}/{host}", options
 

@@ -25,23 +25,29 @@ class Client:
         return getattr(self._made(), name)
 
 
+def patience() -> dict[str, Any]:
+    """The options of a client that waits for TIMEOUT, and tries nothing twice."""
+    return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": Retry(NoBackoff(), 0)}
+
+
+def options_of(url: str) -> dict[str, Any]:
+    """What a URL says of its server, as options of a client; `ssl` is whether it wants TLS."""
+    options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    options["ssl"] = options.pop("connection_class", None) is SSLConnection
+    return options
+
+
 def _client(config: Mapping[str, Any]) -> Any:
     url: str = config["CACHE_REDIS_URL"]
-    options: dict[str, Any] = {
-        "socket_timeout": TIMEOUT,
-        "socket_connect_timeout": TIMEOUT,
-        "retry": Retry(NoBackoff(), 0),
-        # Nothing is said on a new connection but the password and the database: less to be allowed, and to wait for.
-        "protocol": 2,
-        "driver_info": None,
-    }
+    # Nothing is said on a new connection but the password and the database: less to be allowed, and to wait for.
+    options = patience() | {"protocol": 2, "driver_info": None}
     if config["CACHE_TYPE"] == "RedisClusterCache":
         return RedisCluster.from_url(url, **options)
     if config["CACHE_TYPE"] == "RedisCache":
         return Redis.from_url(url, **options)
-    named: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    named = options_of(url)
     service = named.pop("host")
-    options |= named | {"ssl": named.pop("connection_class", None) is SSLConnection}
+    options |= named
     # By this name a Sentinel without a password takes any; it knows no databases.
     of_sentinels = options | {"db": 0} | ({"username": "default"} if named.get("password") else {})
     sentinels: Any = Sentinel(config["CACHE_REDIS_SENTINELS"], sentinel_kwargs=of_sentinels, **options)  # type: ignore[no-untyped-call]
