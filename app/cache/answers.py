@@ -9,6 +9,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import NamedTuple
 
+import structlog
 from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
@@ -18,8 +19,9 @@ from app.cache.backends import Backend, CacheUnavailableError
 from app.cache.entries import Entry
 from app.cache.keys import Question
 from app.database.outages import unavailable
-from app.telemetry import logs
 from app.telemetry.metrics import CACHE_ANSWERS
+
+log = structlog.get_logger(__name__)
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03
@@ -199,7 +201,7 @@ def note(store: Backend, state: State, question: Question, started: float) -> No
     """Count and log the cache state of an answer, with the time since `started` (a `time.perf_counter()`) in ms."""
     store.count(state)
     COUNTERS[state].inc()
-    logs.log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
+    log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
 def now() -> float:

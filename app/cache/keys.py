@@ -67,7 +67,7 @@ def _users_of(name: str, value: Any) -> Iterable[int]:
     if name in USER_IDS and isinstance(value, int):
         return (value,)
     if isinstance(value, Audience):
-        return value.user_ids if value.user_ids is not None and len(value.user_ids) == 1 else (EVERYONE,)
+        return (EVERYONE if value.user_id is None else value.user_id,)
     return ()
 
 

@@ -43,8 +43,7 @@ def export(audience: Audience, window: Window, format: str) -> Response:
         first = next(lines, b"")
         response = Response(_after(first, lines), content_type=MEDIA_TYPES[format])
         response.call_on_close(opened.pop_all().close)
-    (user_id,) = audience.user_ids or ()
-    response.headers["Content-Disposition"] = f"attachment; filename=listens-{user_id}.{format}"
+    response.headers["Content-Disposition"] = f"attachment; filename=listens-{audience.user_id}.{format}"
     response.headers["Cache-Control"] = "no-store"
     return response
 

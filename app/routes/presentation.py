@@ -37,8 +37,7 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
         playback = measure(session, audience=audience, limit=limit, **question)
         if playback.next is None:
             return {"items": playback.items, "next": None}
-        (user_id,) = audience.user_ids or ()
-        values = {"user_id": user_id, "before": format_instant(playback.next), "limit": limit}
+        values = {"user_id": audience.user_id, "before": format_instant(playback.next), "limit": limit}
         url = current_app.url_map.bind("").build(str(request.endpoint), values)  # without a prefix
         return {"items": playback.items, "next": url}
 
