@@ -40,8 +40,9 @@ lint: .venv/installed  ## check style, types, the rooms' imports, security, the 
 	$(BIN)/codespell
 	$(BIN)/python .ci/plain_english.py
 
-lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade takes newer versions)
+lock: .venv/installed  ## write requirements.txt, -batch.txt and -dev.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
+	$(COMPILE) $(LOCK) --output-file requirements-batch.txt requirements-batch.in
 	$(COMPILE) $(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
 audit: .venv/installed  ## look for insecure code, and for published advisories on the packages
