@@ -9,7 +9,6 @@ from enum import StrEnum
 from threading import Lock
 from typing import NamedTuple
 
-import structlog
 from flask import Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
@@ -20,8 +19,6 @@ from app.cache.entries import Entry
 from app.cache.keys import Question
 from app.database.outages import unavailable
 from app.telemetry.metrics import CACHE_ANSWERS
-
-log = structlog.get_logger(__name__)
 
 # Seconds between two looks at whether another process has the answer.
 POLL = 0.03
@@ -43,7 +40,6 @@ class State(StrEnum):
     BYPASS = "BYPASS"  # computed, with no cache to keep it
 
 
-EVENTS = {state: f"cache_{state.lower()}" for state in State}
 COUNTERS = {state: CACHE_ANSWERS.labels(state.value) for state in State}
 
 
@@ -197,11 +193,10 @@ def _fresh(store: Backend, key: str, asked: Asked) -> Found | None:
     return Found(entry, State.HIT) if entry is not None and now() < entry.fresh_until else None
 
 
-def note(store: Backend, state: State, question: Question, started: float) -> None:
-    """Count and log the cache state of an answer, with the time since `started` (a `time.perf_counter()`) in ms."""
+def count(store: Backend, state: State) -> None:
+    """Count an answer by its state: for the fleet, and for `/metrics`."""
     store.count(state)
     COUNTERS[state].inc()
-    log.info(EVENTS[state], key=question.text, duration_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
 def now() -> float:

@@ -1,6 +1,5 @@
 """The caching decorator that wraps every insight route."""
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -9,10 +8,11 @@ from typing import Any
 from flask import Response, current_app, request
 from werkzeug.http import quote_etag
 
-from app.cache.answers import Asked, Found, NotKept, State, find, note
+from app.cache.answers import Asked, Found, NotKept, State, count, find
 from app.cache.backends import backend
 from app.cache.entries import Entry
 from app.cache.keys import Question
+from app.telemetry import logs
 
 
 def cached(
@@ -55,7 +55,6 @@ def cached(
 
             if unless and asked_first and unless():
                 return _passed(current_app.make_response(view(**arguments)))
-            started = time.perf_counter()
             question = Question.of(key_prefix + (request.endpoint or view.__name__), arguments, of_everyone=of_everyone)
             config, store = current_app.config, backend()
             fresh = config["CACHE_DEFAULT_TIMEOUT"] if timeout is None else timeout
@@ -63,7 +62,8 @@ def cached(
                 found = find(store, Asked(question, compute, fresh, config["CACHE_STALE_TIMEOUT"]))
             except NotKept as passed:
                 return _passed(passed.response)
-            note(store, found.state, question, started)
+            count(store, found.state)
+            logs.bind_question(question.text)
             return _response(found)
 
         return call
@@ -82,15 +82,14 @@ def _passed(response: Response) -> Response:
 def _response(found: Found) -> Response:
     """The answer, or a 304 for a caller that has it."""
     entry = found.entry
-    response = Response(entry.payload, headers=entry.headers)
-    response.headers.extend(
-        {
-            "ETag": quote_etag(entry.etag),
-            "Cache-Control": "private, no-cache",
-            "Vary": "Accept-Encoding",
-            "X-Cache": found.state.value,
-        }
-    )
+    headers = [
+        *entry.headers,
+        ("ETag", quote_etag(entry.etag)),
+        ("Cache-Control", "private, no-cache"),
+        ("Vary", "Accept-Encoding"),
+        ("X-Cache", found.state.value),
+    ]
+    response = Response(entry.payload, headers=headers)
     if "If-None-Match" in request.headers:
         asked = request.if_none_match
         # A compressed answer's tag ends in ":" and the algorithm; the caller is told the tag that it has.

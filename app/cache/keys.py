@@ -6,7 +6,7 @@ The arguments stand in one order and with their defaults filled in, so that requ
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -57,7 +57,7 @@ class Question:
 
 def _text(value: Any) -> str:
     if is_dataclass(value) and not isinstance(value, Audience):
-        return ",".join(_text(getattr(value, field.name)) for field in fields(value))
+        return ",".join(map(_text, vars(value).values()))
     # Nothing that a caller writes can look like the next argument.
     return quote(value, safe=":/") if isinstance(value, str) else str(value)
 

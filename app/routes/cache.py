@@ -33,7 +33,7 @@ def invalidate(user_id: int | None) -> dict[str, str]:
 
 @cache_bp.get("/size")
 @other_responses(CACHE_UNAVAILABLE)
-@authenticate(key, optional=True)
+@authenticate(key)
 @response(CacheSizeSchema)
 def size() -> dict[str, int]:
     """The number of live entries."""
@@ -42,7 +42,7 @@ def size() -> dict[str, int]:
 
 @cache_bp.get("/stats")
 @other_responses(CACHE_UNAVAILABLE)
-@authenticate(key, optional=True)
+@authenticate(key)
 @response(CacheStatsSchema)
 def stats() -> dict[str, object]:
     """What the cache did."""

@@ -27,7 +27,7 @@ Parts = Iterator[list[ExportedListen]]
 
 
 @other_responses(WRONG_PARAMETERS | UNAVAILABLE)
-@authenticate(key, optional=True)
+@authenticate(key)
 @checked(ExportInWindow)
 def export(audience: Audience, window: Window, format: str) -> Response:
     """The user's listens as a file: JSON Lines or CSV, oldest first.

@@ -51,7 +51,7 @@ class Insights:
         """
 
         @other_responses(WRONG_PARAMETERS | NOT_FOUND | UNAVAILABLE)
-        @authenticate(key, optional=True)
+        @authenticate(key)
         @checked(type(takes.__name__, (self.audience, takes), {}))
         @links_as_asked
         @cached(of_everyone=of_everyone or self.of_everyone)

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 import traceback
-from secrets import token_hex
+from random import getrandbits
 from typing import Any
 
 import orjson
@@ -81,12 +81,17 @@ def bind_caller(name: str | None) -> None:
         bind_contextvars(caller=name)
 
 
+def bind_question(text: str) -> None:
+    """Put what an insight was asked for in every line until the request's end, as the cache writes it."""
+    bind_contextvars(question=text)
+
+
 def start_request() -> None:
     """Give a request its id, which stands in every line until the request's end."""
     g.started = time.perf_counter()
     g.queries = 0
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else token_hex(16)
+    g.request_id = given if REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
     bind_contextvars(request_id=g.request_id)
 
 

@@ -94,10 +94,9 @@ class SharedBackend(BaseCache):
             counts, self._uncounted = self._uncounted, Counter()
 
         def send() -> None:
-            pipe = self._client.pipeline(transaction=False)
-            for name, number in counts.items():
-                pipe.hincrby(self._prefix + "counts", name, number)
-            pipe.execute()
+            for name in list(counts):
+                self._client.hincrby(self._prefix + "counts", name, counts[name])
+                del counts[name]
 
         try:
             self._call(send)
