@@ -6,11 +6,9 @@ does the same, and also takes an empty WEB_CONCURRENCY.
 
 import gc
 import os
-import shutil
 import socket
-import sys
-import tempfile
 from contextlib import suppress
+from itertools import count
 
 from config import SHARED_CACHES, SettingsError, check_access, check_database, load_settings
 
@@ -24,10 +22,6 @@ except SettingsError as error:
 
 # Memory, where there is some: a heartbeat on a disk can block a worker until it looks dead.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # nosec B108
-# Workers write their metrics here, and whichever is scraped adds them up. prometheus_client reads the name on import;
-# SIGHUP reads this file again, and keeps the directory.
-if "prometheus_client" not in sys.modules and __name__ != "__main__":
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="songswap-insights-metrics-", dir=worker_tmp_dir)
 
 wsgi_app = "app:create_app()"
 
@@ -45,6 +39,8 @@ bind = f"{any_address()}:{settings['FLASK_RUN_PORT']}"
 worker_class = "gthread"
 # A SimpleCache is each worker's own, and `POST /cache/invalidate` reaches only one of them.
 workers = settings["WEB_CONCURRENCY"] or (2 if settings["CACHE_TYPE"] in SHARED_CACHES else 1)
+# Processes that count for /metrics: during a reload the old workers and the new ones, and gunicorn's own process.
+os.environ["METRICS_PROCESSES"] = str(2 * workers + 1)
 # No more than the pool has connections, or threads wait for each other.
 threads = settings["GUNICORN_THREADS"]
 # Load the app before the fork: workers share its memory, and an app that cannot load fails the start.
@@ -74,9 +70,21 @@ logger_class = "app.telemetry.gunicorn.GunicornLogger"
 def on_starting(server):
     if workers > 1 and settings["CACHE_TYPE"] == "SimpleCache":
         server.log.warning("POST /cache/invalidate clears one worker of %d: CACHE_TYPE is SimpleCache", workers)
+    from app.telemetry import processes
+
+    if not processes.folder:
+        server.log.warning("No space for metrics: each worker counts for itself, and /metrics shows one of them")
 
 
-def post_fork(server, _worker):
+def pre_fork(server, worker):
+    taken = {other.number for other in server.WORKERS.values()}
+    worker.number = next(number for number in count(1) if number not in taken)
+
+
+def post_fork(server, worker):
+    from app.telemetry import processes
+
+    processes.number = worker.number
     # Memory that nobody writes to stays shared.
     gc.freeze()
     # Two processes must not talk on one connection; close=False leaves the parent's alone.
@@ -95,14 +103,15 @@ def post_worker_init(worker):
 
 
 def child_exit(_server, worker):
-    # Connections that the worker held are no longer held; what it counted stays.
-    from prometheus_client.multiprocess import mark_process_dead
+    from app.telemetry import processes
 
-    mark_process_dead(worker.pid)
+    processes.end(worker.number)
 
 
 def on_exit(_server):
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    from app.telemetry import processes
+
+    processes.remove(processes.folder)
 
 
 if __name__ == "__main__":

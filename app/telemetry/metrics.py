@@ -1,18 +1,12 @@
 """What Prometheus scrapes: counted in each process, added up over all gunicorn workers of this server.
 
-If PROMETHEUS_MULTIPROC_DIR is set when prometheus_client is first imported, each process keeps its numbers in files of
-that directory, and the process that is scraped adds them up. `gunicorn.conf.py` sets it.
+Each process keeps its numbers in files (app/telemetry/processes.py), and the process that is scraped adds them up.
 """
 
-import os
-from collections.abc import Iterable
-from glob import glob
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
-from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
+from app.telemetry import processes
 from app.version import VERSION
 
 # Numbers that each process counts.
@@ -78,21 +72,10 @@ def observe(method: str, route: str | None, status: int, seconds: float) -> None
     REQUESTS.labels(method if method in METHODS else OTHER_METHOD, route or UNKNOWN_ROUTE, status).observe(seconds)
 
 
-class _AllProcesses(Collector):
-    """What all processes have written, those that are gone among them."""
-
-    def collect(self) -> Iterable[Metric]:
-        files = glob(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "*.db"))
-        # A process makes a file before it writes its first number: prometheus_client cannot read one that is empty.
-        written = [file for file in files if os.path.getsize(file)]
-        metrics: Iterable[Metric] = MultiProcessCollector.merge(written)  # type: ignore[no-untyped-call]
-        return metrics
-
-
 def exposition() -> bytes:
     """All numbers, in Prometheus' text format."""
     counted = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    if processes.folder:
         counted = CollectorRegistry()
-        counted.register(_AllProcesses())
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     return generate_latest(counted) + generate_latest(AT_SCRAPE)
