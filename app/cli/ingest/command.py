@@ -62,11 +62,7 @@ def _left_out(page: Page) -> str:
 
 
 def store(connection: Connection, user_id: int, page: Page) -> int:
-    """Insert what the tables lack of a page, and give the number of listens added.
-
-    A track's popularity is dated by the listen it came with, as songswap-airflow dates it: no page says when it was
-    read. Images of unknown size have no place in the tables.
-    """
+    """Insert what the tables lack of a page, and give the number of listens added."""
     tracks = [play.track for play in page.plays]
     credits = [(track, artist, rank) for track in tracks for rank, artist in enumerate(track.artists)]
     _insert(connection, history.Artist, [{"id": artist.id, "name": artist.name} for _, artist, _ in credits])
@@ -76,6 +72,24 @@ def store(connection: Connection, user_id: int, page: Page) -> int:
         history.ArtistTrack,
         [{"track_id": track.id, "artist_id": artist.id, "is_primary": rank == 0} for track, artist, rank in credits],
     )
+    store_details(connection, page)
+    return _insert(
+        connection,
+        history.History,
+        [{"user_id": user_id, "played_at": played_at, "track_id": track.id} for played_at, track in page.plays],
+    )
+
+
+def store_details(connection: Connection, page: Page) -> None:
+    """Insert pictures, previews and popularity of a page's tracks, where the catalogue has the tracks.
+
+    A track's popularity is dated by the listen it came with, as songswap-airflow dates it: no page says when it was
+    read. Images of unknown size have no place in the tables.
+    """
+    ids = {play.track.id for play in page.plays}
+    there = set(connection.scalars(select(history.Track.id).where(history.Track.id.in_(ids))))
+    plays = [play for play in page.plays if play.track.id in there]
+    tracks = [play.track for play in plays]
     _insert(connection, history.TrackImage, [row for track in tracks for row in _images(track)])
     _insert(connection, history.TrackPreview, [{"id": it.id, "url": it.preview_url} for it in tracks if it.preview_url])
     _insert(
@@ -83,14 +97,9 @@ def store(connection: Connection, user_id: int, page: Page) -> int:
         history.TrackPopularity,
         [
             {"id": track.id, "date": played_at, "popularity": track.popularity}
-            for played_at, track in page.plays
+            for played_at, track in plays
             if track.popularity is not None
         ],
-    )
-    return _insert(
-        connection,
-        history.History,
-        [{"user_id": user_id, "played_at": played_at, "track_id": track.id} for played_at, track in page.plays],
     )
 
 

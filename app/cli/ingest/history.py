@@ -21,10 +21,10 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.exc import DBAPIError
 
 from app.cli.embedded.database import database_of_command, engine_for
-from app.cli.ingest.command import check_database, ensure_user
+from app.cli.ingest.command import check_database, ensure_user, store_details
 from app.cli.ingest.formats import recognise
 from app.cli.ingest.load import Counts, Rules, load, prepare
-from app.cli.ingest.page import PageError
+from app.cli.ingest.page import PageError, parse_page
 from app.cli.ingest.plays import Format
 from app.cli.ingest.reading import FileError, Reader
 from app.cli.ingest.report import Line, table
@@ -138,7 +138,7 @@ class Loading:
             with Reader(source.open()) as reader, self.connection.begin():
                 counts = self._load(format, reader, source, advance)
             self.lines.append(Line(source.name, format.name, counts))
-        except (*BROKEN, DBAPIError) as error:
+        except (*BROKEN, PageError, DBAPIError) as error:
             place = f"{reader.place}: " if reader and reader.place and not isinstance(error, DBAPIError) else ""
             self.errors.append(f"{source.name}: {place}{_reason(error)}")
 
@@ -151,9 +151,15 @@ class Loading:
             advance(reader.position - done)
             done = reader.position
 
+        page = None
+        if format.page:
+            with source.open() as file:
+                page = parse_page(file.read(), self.rules.now.replace(tzinfo=UTC))
         if self.creates_user:
             ensure_user(self.connection, self.rules.user_id, create=True)
         counts = load(self.connection, format, reader, self.rules, note)
+        if page:
+            store_details(self.connection, page)
         self.read = before + counts.read
         advance(source.size - done)
         return counts

@@ -68,11 +68,16 @@ class Page(NamedTuple):
 
 
 def read_page(file: Path, now: datetime) -> Page:
-    """The page in a file, or on standard input where that is `-`.
+    """The page in a file, or on standard input where that is `-`. Raises PageError."""
+    return parse_page(_read(file), now)
+
+
+def parse_page(text: bytes, now: datetime) -> Page:
+    """The page in a text.
 
     Raises PageError for whatever is not a complete page of plays before `now` that fits the platform's tables.
     """
-    document = _read_json(file)
+    document = _parse_json(text)
     items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise PageError('not a page of recently played tracks, which is an object with a list "items"')
@@ -88,15 +93,20 @@ def read_page(file: Path, now: datetime) -> Page:
     )
 
 
-def _read_json(file: Path) -> Any:
-    is_stdin = file == Path("-")
-    if not is_stdin and file.exists() and not file.is_file():
+def _read(file: Path) -> bytes:
+    if file == Path("-"):
+        return sys.stdin.buffer.read()
+    if file.exists() and not file.is_file():
         raise PageError("not a file")
     try:
-        read = sys.stdin.buffer.read() if is_stdin else file.read_bytes()
-        return json.loads(read.decode("utf-8-sig"))
+        return file.read_bytes()
     except OSError as error:
         raise PageError(error.strerror or "cannot be read") from error
+
+
+def _parse_json(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise PageError("not JSON: not text in UTF-8") from error
     except (ValueError, RecursionError) as error:  # broken off or malformed; a number or a nesting beyond any sense

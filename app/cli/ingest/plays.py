@@ -48,6 +48,7 @@ class Passed(StrEnum):
     PODCAST = "podcasts"
     AUDIOBOOK = "audiobooks"
     VIDEO = "videos"
+    NO_TRACK = "no Spotify tracks"
     NAMELESS = "without a title or an artist"
     SKIPPED = "skipped, as the player notes"
     PLAYING = "still playing"
@@ -62,7 +63,8 @@ class Passed(StrEnum):
 class Format(NamedTuple):
     """A format: `recognises` tells it by the first characters, `plays` reads a file of it.
 
-    `precision_ms` is how exact its instants are. The listens of our `own` export are taken as they are.
+    `precision_ms` is how exact its instants are. The listens of our `own` export are taken as they are. A `page` of
+    Spotify's API also has pictures, previews and popularity.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Format(NamedTuple):
     plays: Callable[[Reader], Iterator[Play | Passed]]
     precision_ms: int = 1000
     own: bool = False
+    page: bool = False
 
 
 def value(entry: Any, *path: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from app.cli.embedded.server import EmbeddedPostgres
 from tests.cli.history.conftest import ONE, Ingest, Listens, Write, account, outcome, played, scrobble, scrobbles
-from tests.cli.test_ingest import DATA, needs_data, rows
+from tests.cli.test_ingest import DATA, item, needs_data, rows
 
 # What stands in each file: the entries, the listens, and what is passed over, counted by hand.
 FILES = {
@@ -148,3 +148,24 @@ def test_the_zip_that_spotify_sends(ingest: Ingest, listens: Listens, tmp_path: 
     # The same by standard input, as a zip and as a file.
     assert outcome(ingest("-", stdin=file.read_bytes())) == (2, 0, 2, 0)
     assert outcome(ingest("-", stdin=json.dumps([played()]).encode())) == (1, 0, 1, 0)
+
+
+def test_a_page_comes_with_its_pictures_and_without_local_files(
+    ingest: Ingest, write: Write, listens: Listens, clean: EmbeddedPostgres
+) -> None:
+    local = item(id=None, is_local=True, name="Mine", played_at="2026-01-02T04:00:00Z")
+    page = write({"items": [item(), local]})
+    result = ingest(page)
+    assert outcome(result) == (2, 1, 0, 1)
+    assert "passed over: 1 no Spotify tracks" in result.stdout
+    assert listens() == [("2026-01-02T03:04:05.678000", "t1")]
+    assert rows(clean, "TrackImages") == [("t1", 64, 64, "https://img/1")]
+    assert rows(clean, "TrackPreviews") == [("t1", "https://preview/1")]
+    assert [popularity for *_, popularity in rows(clean, "TrackPopularity")] == [50]
+    assert outcome(ingest(page)) == (2, 0, 1, 1)
+
+
+def test_a_page_that_is_not_complete_adds_nothing(ingest: Ingest, write: Write, listens: Listens) -> None:
+    result = ingest(write({"items": [item(), item(duration_ms=None)]}))
+    assert (result.exit_code, listens()) == (1, [])
+    assert "items[1].track.duration_ms: Field may not be null." in result.stderr
