@@ -35,6 +35,9 @@ PARAMETERS = (
     "?range=last_year&compare=previous&limit=100",
 )
 
+# The subjects of answers; the ids are those of what is listened to most.
+ABOUT = ("track_id={track}", "artist_id={artist}", "genre=genre%201")
+
 # West and east, and where clocks are not a whole number of hours from UTC.
 ZONES = ("America/Los_Angeles", "Europe/Paris", "Asia/Kathmandu")
 CLOCKS = ("UTC", *ZONES, "Australia/Lord_Howe")
@@ -48,6 +51,7 @@ GROUPS = {
     "patterns": "everyone: clock and activity over all time, in five time zones",
     "discoveries": "everyone and a typical user: discoveries",
     "others": "everyone and a typical user: all other measures",
+    "subjects": "a typical user and everyone: answers about one track, artist or genre",
     "groups": "twenty users: lists and pages",
 }
 
@@ -95,6 +99,13 @@ def questions(end: datetime, *, quick: bool) -> list[Question]:
             *(f"/insights/tracks/{{track}}?range={range}" for range in few),
             *(f"/insights/artists/{{artist}}?range={range}" for range in few),
             *_measures("{typical}", end, USER_PAGES, few, zones[-1]),
+        ],
+        "subjects": [
+            *(
+                f"/insights/{insight}/{{typical}}?{about}"
+                for insight, about in product((*LISTS[:2], *NUMBERS[:2], *PAGES), ABOUT[-2:] if quick else ABOUT)
+            ),
+            *(f"/insights/global/{insight}?{about}" for insight, about in product((*LISTS[:2], *PAGES[:1]), ABOUT[:2])),
         ],
         "groups": (
             f"/insights/global/{insight}?users={','.join(map(str, range(2, 22)))}"

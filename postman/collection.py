@@ -29,6 +29,9 @@ OFFERED = {
     "format": "csv",
     "before": "2026-11-01T00:00:00Z",
     "users": "{{user_id}},{{other_user_id}}",
+    "track_id": "{{track_id}}",
+    "artist_id": "{{artist_id}}",
+    "genre": "pop",
     "user_id": "{{user_id}}",
 }
 # Headers besides the key, by operation.

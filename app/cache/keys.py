@@ -56,7 +56,10 @@ class Question:
 
 
 def _text(value: Any) -> str:
-    if is_dataclass(value) and not isinstance(value, Audience):
+    if isinstance(value, Audience):
+        whose = str(value.about(None))
+        return whose if value.subject is None else f"{whose},{_text(value.subject)}"
+    if is_dataclass(value):
         return ",".join(map(_text, vars(value).values()))
     # Nothing that a caller writes can look like the next argument.
     return quote(value, safe=":/") if isinstance(value, str) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Date, FromClause, Integer, Select, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
+from app.domain.audience import EVERYONE
 from app.domain.ranking import SortBy
 from app.domain.timezones import naive
 from app.listens.expressions import lasting, local_time, looked_up, total
@@ -24,8 +25,7 @@ class Listens(Selection):
 
     def previous(self) -> "Listens":
         """The same listens of the window before."""
-        window = self.window.previous()
-        return Listens(self.audience, window, track_id=self.track_id, artist_id=self.artist_id, name=self.name)
+        return Listens(self.audience, self.window.previous(), name=self.name)
 
     @cached_property
     def plays(self) -> CTE:
@@ -124,7 +124,7 @@ class Listens(Selection):
     @property
     def durations(self) -> FromClause:
         """`id` and `duration_ms` of the tracks listened to."""
-        if self.audience.user_ids is None:
+        if self.audience == EVERYONE:
             return select(Track.id, lasting(Track.duration_ms).label("duration_ms")).subquery()
         # A user plays a track many times: it is looked up once.
         tracks, is_same = looked_up(Track.id, self.plays.c.track_id, one_by_one=self.one_by_one)

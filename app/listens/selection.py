@@ -10,41 +10,33 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
 from app.domain.audience import Audience
+from app.domain.subject import SubjectKind
 from app.domain.timezones import naive
 from app.domain.utc_offsets import clock_steps, day_steps
 from app.domain.windows import Window
-from app.listens.expressions import between
-from app.models.history import ArtistTrack, History, User
+from app.listens.expressions import between, byte_order
+from app.models.history import ArtistGenre, ArtistTrack, History, User
 from app.rollups.spans import Span
 
 
 class Selection:
-    """The listens of an audience in a window: all of them, or those of one track or of one credited artist.
+    """The listens of an audience in a window: all of them, or those of the audience's subject.
 
     Statements over them have parameters in place of their values, so that all selections of one shape share them.
     `name` goes before the names of CTEs and parameters, where one statement has two selections.
     """
 
-    def __init__(
-        self,
-        audience: Audience,
-        window: Window,
-        *,
-        track_id: str | None = None,
-        artist_id: str | None = None,
-        name: str = "",
-    ) -> None:
+    def __init__(self, audience: Audience, window: Window, *, name: str = "") -> None:
         self.audience = audience
         self.window = window
         self.span = Span.of(window)
-        self.track_id = track_id
-        self.artist_id = artist_id
         self.name = name
 
     @property
     def shape(self) -> Hashable | None:
         """Everything that determines the SQL text of statements over these listens; None where values do, too."""
-        whose = (self.one_by_one, self.audience.user_ids is None, self.track_id is None, self.artist_id is None)
+        subject = self.audience.subject
+        whose = self.one_by_one, self.audience.user_ids is None, subject and subject.kind
         return type(self), self.name, whose
 
     @property
@@ -59,8 +51,7 @@ class Selection:
             "users": self.audience.user_id or list(self.audience.user_ids or ()),
             "start": self.span.starts,
             "end": self.span.ends,
-            "track_id": self.track_id,
-            "artist_id": self.artist_id,
+            "subject": self.audience.subject and self.audience.subject.id,
         }
         return {self.name + name: value for name, value in (values | _steps(self.window.tz)).items()}
 
@@ -91,12 +82,23 @@ class Selection:
             conditions.append(History.user_id == self.value("users", Integer()))
         elif self.audience.user_ids is not None:
             conditions.append(History.user_id == any_(self.value("users", ARRAY(Integer))))
-        if self.track_id is not None:
-            conditions.append(History.track_id == self.value("track_id", String()))
-        if self.artist_id is not None:
-            credited = select(ArtistTrack.track_id).where(ArtistTrack.artist_id == self.value("artist_id", String()))
-            conditions.append(History.track_id.in_(credited))
+        if self.audience.subject is not None:
+            conditions.append(self._is_of(self.audience.subject.kind))
         return conditions
+
+    def _is_of(self, kind: SubjectKind) -> ColumnElement[bool]:
+        """Whether a listen is of the subject. One user's listens are a range of their index, and everyone's are found
+        by the index on tracks."""
+        # An expression, which no index has: the planner would look up one user's listens among everyone's.
+        track_id = History.track_id if self.audience.user_id is None else byte_order(History.track_id)
+        subject = self.value("subject", String())
+        if kind is SubjectKind.TRACK:
+            return track_id == subject
+        tracks = select(ArtistTrack.track_id)
+        if kind is SubjectKind.ARTIST:
+            return track_id.in_(tracks.where(ArtistTrack.artist_id == subject))
+        genres = tracks.join(ArtistGenre, ArtistGenre.id == ArtistTrack.artist_id)
+        return track_id.in_(genres.where(ArtistGenre.genre == subject, ArtistTrack.is_primary))
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -132,8 +134,11 @@ class Selection:
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
         """The number of users with at least `plays` listens, one or more: one row, one column.
 
-        Each user's range of the index is read no further than to that listen.
+        Each user's range of the index is read no further than to that listen; those of a subject are few, and counted.
         """
+        if self.audience.subject is not None:
+            by_user = select(History.user_id).where(*self.conditions).group_by(History.user_id)
+            return select(func.count()).select_from(by_user.having(func.count() >= plays).subquery())
         enough = (
             select(History.played_at)
             .where(*self.conditions, History.user_id == User.id)

@@ -5,7 +5,7 @@ Both give the same rows; the measures do not know which they read.
 
 from sqlalchemy.orm import Session
 
-from app.domain.audience import Audience
+from app.domain.audience import EVERYONE, Audience
 from app.domain.windows import Window
 from app.listens.counted.everyone import RolledUpListens
 from app.listens.live import Listens
@@ -14,7 +14,7 @@ from app.rollups.state import rollups_of
 
 def listens_of(session: Session, audience: Audience, window: Window, name: str = "") -> Listens:
     """The listens of an audience in a window; `name` goes before the names of the CTEs."""
-    if audience.user_ids is None:
+    if audience == EVERYONE:  # nothing is counted ahead of a group or of a subject
         rollups = rollups_of(session)
         if rollups.windows or rollups.has_slots:
             return RolledUpListens(window, rollups, name=name)

@@ -6,13 +6,14 @@ from app.routes.export import export
 from app.routes.measures import Insights
 from app.routes.presentation import keyset_pages, listen_time
 from app.schemas.answers import lists, pages, patterns
+from app.schemas.requests import audiences
 from app.schemas.requests import parameters as takes
 from app.schemas.requests.windows import InWindow
 from app.services import insights_service as service
 
 insights_bp = Blueprint("insights", __name__, url_prefix="/insights")
 
-add = Insights(insights_bp, takes.OfUser, "/<user_id>").add
+add = Insights(insights_bp, audiences.OfUserAboutSubject, "/<user_id>").add
 
 add("/top/tracks", service.top_tracks, takes.RankedInWindow, lists.RankedTrackSchema(many=True))
 add("/top/artists", service.top_artists, takes.RankedInWindow, lists.RankedArtistSchema(many=True))

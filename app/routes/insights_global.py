@@ -5,13 +5,14 @@ from flask import Blueprint
 from app.routes.measures import Insights
 from app.routes.presentation import listen_time
 from app.schemas.answers import lists, pages, patterns
+from app.schemas.requests import audiences
 from app.schemas.requests import parameters as takes
 from app.schemas.requests.windows import InWindow
 from app.services import insights_global_service as service
 
 insights_global_bp = Blueprint("insights_global", __name__, url_prefix="/insights/global")
 
-add = Insights(insights_global_bp, takes.OfEveryone, of_everyone=True).add
+add = Insights(insights_global_bp, audiences.OfEveryoneAboutSubject, of_everyone=True).add
 
 add("/top/tracks", service.top_tracks, takes.RankedInWindow, lists.RankedTrackSchema(many=True))
 add("/top/artists", service.top_artists, takes.RankedInWindow, lists.RankedArtistSchema(many=True))

@@ -38,6 +38,8 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
         if playback.next is None:
             return {"items": playback.items, "next": None}
         values = {"user_id": audience.user_id, "before": format_instant(playback.next), "limit": limit}
+        if audience.subject is not None:
+            values[audience.subject.kind] = audience.subject.id
         url = current_app.url_map.bind("").build(str(request.endpoint), values)  # without a prefix
         return {"items": playback.items, "next": url}
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.audience import Audience
 from app.domain.ranking import Ranking, SortBy
+from app.domain.subject import Subject, SubjectKind
 from app.domain.windows import Window
 from app.listens.expressions import between, byte_order
 from app.listens.live import Listens
@@ -91,7 +92,7 @@ def track_page(session: Session, audience: Audience, window: Window, track_id: s
     track = catalogue.tracks(session, [track_id]).get(track_id)
     if track is None:
         return None
-    listens = Listens(audience, window, track_id=track_id)
+    listens = Listens(audience.about(Subject(SubjectKind.TRACK, track_id)), window)
     return TrackPage(
         track=track,
         popularity=_popularity(session, tables.TrackPopularity, track_id),
@@ -109,7 +110,7 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
         session, select(genre.genre).where(genre.id == artist_id).order_by(byte_order(genre.genre))
     ).scalars()
     followers = execute(session, _record(record, record.followers, artist_id))
-    listens = Listens(audience, window, artist_id=artist_id)
+    listens = Listens(audience.about(Subject(SubjectKind.ARTIST, artist_id)), window)
     return ArtistPage(
         artist=ArtistProfile(genres=list(genres), **vars(artist)),
         top_tracks=rank_tracks(session, listens, Ranking(limit=limit)).rows,
@@ -121,7 +122,7 @@ def artist_page(session: Session, audience: Audience, window: Window, artist_id:
 
 def _listened(session: Session, listens: Listens, relation: Choice, id_: str, limit: int) -> dict[str, Any]:
     """What a track's and an artist's page have in common; `relation` is the list that it has a rank in."""
-    everything = listens_of(session, listens.audience, listens.window, "all_")
+    everything = listens_of(session, listens.audience.about(None), listens.window, "all_")
     found = run(session, _figures_query, listens, everything, args=(relation,), ids=[id_]).one()
     return dict(found._mapping) | {
         "window": listens.window,

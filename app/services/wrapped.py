@@ -94,7 +94,7 @@ def wrapped(session: Session, audience: Audience, window: Window, year: int) -> 
         top_day=Day(top_day, by_day[top_day]) if top_day else None,
         busiest_hour=_top({row.hour: row.plays for row in hours}),
         longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=_percentile(session, window, found["listens"]),
+        percentile=_percentile(session, EVERYONE.about(audience.subject), window, found["listens"]),
         listen_time_ms=sum(month.listen_time_ms for month in months),
         **found,
     )
@@ -105,10 +105,10 @@ def _query(listens: Listens) -> Select[Any]:
     return overview(new.listens, TOP, new_tracks=number_of(new.tracks), new_primary_artists=number_of(new.artists))
 
 
-def _percentile(session: Session, window: Window, listens: int) -> float | None:
+def _percentile(session: Session, everyone: Audience, window: Window, listens: int) -> float | None:
     if not listens:
         return None
-    found = run(session, _listeners_query, listens_of(session, EVERYONE, window), plays=listens).one()
+    found = run(session, _listeners_query, listens_of(session, everyone, window), plays=listens).one()
     others = found.listeners - 1
     return (others + 1 - found.rivals) / others if others else None
 

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.cache.decorators import cached
 from app.routes.arguments import checked
+from app.schemas.requests import audiences
 from app.schemas.requests import parameters as takes
 from config import load_settings
 from tests.conftest import NOW, SECRET
@@ -157,10 +158,10 @@ def make_service() -> Callable[..., Service]:
         clock = Clock()
         app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=False, CLOCK=clock)
         service = Service(app, Probe(), clock)
-        service.add("/probe/list/<user_id>", takes.OfUser, takes.RankedInWindow)
-        service.add("/probe/compare/<user_id>/<other_user_id>", takes.OfUser, takes.ComparisonInWindow)
-        service.add("/probe/today/<user_id>", takes.OfUser, takes.TodayInWindow)
-        service.add("/probe/everyone", takes.OfEveryone, takes.RankedInWindow)
+        service.add("/probe/list/<user_id>", audiences.OfUser, takes.RankedInWindow)
+        service.add("/probe/compare/<user_id>/<other_user_id>", audiences.OfUser, takes.ComparisonInWindow)
+        service.add("/probe/today/<user_id>", audiences.OfUser, takes.TodayInWindow)
+        service.add("/probe/everyone", audiences.OfEveryone, takes.RankedInWindow)
         return service
 
     return make

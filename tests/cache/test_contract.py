@@ -7,7 +7,7 @@ import pytest
 from werkzeug.exceptions import NotFound
 
 from app.domain.audience import MAX_USER_ID
-from app.schemas.requests import parameters as takes
+from app.schemas.requests import audiences
 from tests.cache.conftest import Service
 
 HOUR = 3600
@@ -107,7 +107,7 @@ def test_text_keeps_its_type(service: Service) -> None:
 
 def test_a_route_may_have_its_own_timeout(make_cached: Callable[..., Service]) -> None:
     service = make_cached(CACHE_STALE_TIMEOUT="0")
-    service.add("/probe/brief/<user_id>", takes.OfUser, timeout=60)
+    service.add("/probe/brief/<user_id>", audiences.OfUser, timeout=60)
     states = []
     for _ in range(3):
         states.append(service.state("/probe/brief/1"))
@@ -116,14 +116,14 @@ def test_a_route_may_have_its_own_timeout(make_cached: Callable[..., Service]) -
 
 
 def test_routes_may_share_nothing_but_a_view(service: Service) -> None:
-    service.add("/probe/one/<user_id>", takes.OfUser, key_prefix="a ")
-    service.add("/probe/two/<user_id>", takes.OfUser, key_prefix="a ")
+    service.add("/probe/one/<user_id>", audiences.OfUser, key_prefix="a ")
+    service.add("/probe/two/<user_id>", audiences.OfUser, key_prefix="a ")
     assert [service.state("/probe/one/1"), service.state("/probe/two/1")] == ["MISS", "MISS"]
 
 
 def test_unless_without_a_parameter_is_asked_before_the_cache(service: Service) -> None:
     is_kept_out = True
-    service.add("/probe/unless/<user_id>", takes.OfUser, unless=lambda: is_kept_out)
+    service.add("/probe/unless/<user_id>", audiences.OfUser, unless=lambda: is_kept_out)
     assert [service.state("/probe/unless/1") for _ in range(2)] == ["BYPASS", "BYPASS"]
     is_kept_out = False
     assert [service.state("/probe/unless/1") for _ in range(2)] == ["MISS", "HIT"]
@@ -133,7 +133,7 @@ def test_unless_without_a_parameter_is_asked_before_the_cache(service: Service) 
 
 
 def test_unless_with_a_parameter_is_given_the_response(service: Service) -> None:
-    service.add("/probe/unless/<user_id>", takes.OfUser, unless=lambda response: response.get_json() == [])
+    service.add("/probe/unless/<user_id>", audiences.OfUser, unless=lambda response: response.get_json() == [])
     service.probe.answer = []
     assert [service.state("/probe/unless/1") for _ in range(2)] == ["BYPASS", "BYPASS"]
     service.probe.answer = [1]

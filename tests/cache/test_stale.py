@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.cache import answers
 from app.cache.entries import Entry
-from app.schemas.requests import parameters as takes
+from app.schemas.requests import audiences
 from tests.cache.conftest import Service
 from tests.cache.test_contract import HOUR
 from tests.cache.test_single_flight import Elsewhere
@@ -158,7 +158,7 @@ def test_without_a_grace_period_nothing_is_served_stale(make_cached: Callable[..
 
 
 def test_what_is_stale_at_once_is_computed_by_one_at_a_time(service: Service) -> None:
-    service.add("/probe/now", takes.OfEveryone, timeout=0)
+    service.add("/probe/now", audiences.OfEveryone, timeout=0)
     for _ in range(3):
         assert service.state("/probe/now") == "MISS"
 

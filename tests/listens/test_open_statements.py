@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.domain.audience import EVERYONE, Audience
 from app.domain.ranking import SortBy
+from app.domain.subject import Subject, SubjectKind
 from app.domain.timezones import timezone
 from app.domain.windows import Window
 from app.listens.counted.everyone import RolledUpListens
@@ -61,14 +62,18 @@ def of_everyone(_user_id: int, window: Window) -> Listens:
 
 
 def of_a_track(user_id: int, window: Window) -> Listens:
-    return Listens(EVERYONE, window, track_id=f"track {user_id}")
+    return Listens(EVERYONE.about(Subject(SubjectKind.TRACK, f"track {user_id}")), window)
 
 
 def of_an_artist(user_id: int, window: Window) -> Listens:
-    return Listens(Audience.user(user_id), window, artist_id=f"artist {user_id}")
+    return Listens(Audience.user(user_id).about(Subject(SubjectKind.ARTIST, f"artist {user_id}")), window)
 
 
-@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist])
+def of_a_genre(user_id: int, window: Window) -> Listens:
+    return Listens(Audience.user(user_id).about(Subject(SubjectKind.GENRE, f"genre {user_id}")), window)
+
+
+@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist, of_a_genre])
 @pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, (features_query,), (_summary_query, True), *BY_TIME])
 def test_statements_over_listens_of_one_shape_are_the_same(source: Any, statement: Any) -> None:
     one, other = source(1234, WINDOWS[0]), source(5678, WINDOWS[2])
@@ -94,7 +99,7 @@ def test_comparisons_of_one_pair_of_shapes_are_the_same() -> None:
     assert parameters((comparison_query,), *pairs[0]) == parameters((comparison_query,), *pairs[1])
 
 
-@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist])
+@pytest.mark.parametrize("source", [live, of_a_group, of_everyone, of_a_track, of_an_artist, of_a_genre])
 @pytest.mark.parametrize("statement", [*PAGES, *NUMBERS, (features_query,)])
 def test_what_a_statement_is_yet_to_be_given_is_among_the_values(source: Any, statement: Any) -> None:
     listens = source(1234, WINDOWS[0])
@@ -105,7 +110,7 @@ def test_what_a_statement_is_yet_to_be_given_is_among_the_values(source: Any, st
 
 def test_listens_of_different_shapes_are_told_apart() -> None:
     window = WINDOWS[1]
-    listens = [source(1, window) for source in (live, of_a_group, of_everyone, of_a_track, of_an_artist)]
+    listens = [source(1, window) for source in (live, of_a_group, of_everyone, of_a_track, of_an_artist, of_a_genre)]
     listens += [live(1, window, "one_"), rolled_up(window, changed=False), rolled_up(window, changed=True)]
     assert len({one.shape for one in listens}) == len(listens)
 

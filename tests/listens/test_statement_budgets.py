@@ -108,6 +108,15 @@ def test_a_number_takes_one_statement(path: str, client: FlaskClient, statements
         assert number_of_statements(statements, client, path, window) == 1 + asks_for_rollups(path), window
 
 
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize("about", [{"track_id": "heard"}, {"artist_id": "3-1"}, {"genre": "pop"}])
+@pytest.mark.parametrize("path", LISTS + NUMBERS)
+def test_an_answer_about_a_subject_takes_no_more_and_asks_for_no_rollups(
+    path: str, about: dict[str, str], client: FlaskClient, statements: list[str]
+) -> None:
+    assert number_of_statements(statements, client, path, about) <= (1 if path in NUMBERS else 2)
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
     path: str, client: FlaskClient, platform: Platform, statements: list[str]

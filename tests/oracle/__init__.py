@@ -35,7 +35,9 @@ Pages
 14. Track and artist: `share` in `top_listeners` and `top_tracks` is of the listens of this track or artist; both lists
     are by count and take `limit`; `rank` is by count among the audience's listens, as in the global list. An artist's
     genres are in byte order.
-15. Compare: `similarity` of a user with itself is 1, and 0 without listens of primary artists.
+15. With a subject all of an answer is over its listens alone: "ever" in discoveries, sessions and streaks, the other
+    listeners in wrapped's percentile, the similarity in compare.
+16. Compare: `similarity` of a user with itself is 1, and 0 without listens of primary artists.
 """
 
 from tests.oracle.days import activity, clock, on_this_day, sessions, streaks, wrapped

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from config import load_settings
 from tests.oracle.calendar import Window, instant_text
-from tests.oracle.lists import PLACEHOLDER
+from tests.oracle.lists import PLACEHOLDER, Asked
 from tests.oracle.world import World
 from tests.support.depth import is_quick, scaled
 
@@ -60,6 +60,11 @@ def uncached(database_url: str) -> dict[str, Any]:
     return load_settings(
         {"SQLALCHEMY_DATABASE_URI": database_url, "CACHE_TYPE": "NullCache", "DEFAULT_IMAGE_URL": PLACEHOLDER}
     )
+
+
+def is_about_something(asked: Asked, has_substance: bool) -> bool:
+    """Whether an answer shows anything; of a subject, which is less than the whole, there are listens."""
+    return has_substance if asked.subject is None else bool(asked.listens)
 
 
 @contextmanager

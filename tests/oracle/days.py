@@ -1,6 +1,7 @@
 """The insights that have days and hours in them."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -210,7 +211,7 @@ def _most(numbers: Counter[Any]) -> Any:
 
 def _percentile(year_of: Asked, user_id: int) -> float | None:
     """The share of the year's other listeners who have fewer listens."""
-    by_user = Counter(listen.user_id for listen in year_of.world.listens if year_of.window.holds(listen.played_at))
+    by_user = Counter(listen.user_id for listen in replace(year_of, users=None).listens)
     others = [number for other, number in by_user.items() if other != user_id]
     if not others or user_id not in by_user:
         return None

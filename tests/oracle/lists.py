@@ -18,17 +18,25 @@ PLACEHOLDER = "https://images.example/placeholder.svg"
 
 @dataclass(frozen=True)
 class Asked:
-    """The listens that an insight is about: those of `users` (None for everyone) in a window."""
+    """The listens that an insight is about: those of `users` (None for everyone) of a subject in a window.
+
+    A subject is what it is, by the name of the list that it would stand in, and its id; without one all listens count.
+    """
 
     world: World
     users: frozenset[int] | None
     window: Window
     now: datetime
+    subject: tuple[Kind, str] | None = None
 
     @cached_property
     def ever(self) -> list[Listen]:
         """The audience's listens in any window, oldest first."""
-        return [listen for listen in self.world.listens if self.users is None or listen.user_id in self.users]
+        listens = [listen for listen in self.world.listens if self.users is None or listen.user_id in self.users]
+        if self.subject is None:
+            return listens
+        kind, key = self.subject
+        return [listen for listen in listens if key in counted_for(self.world, kind, listen)]
 
     @cached_property
     def listens(self) -> list[Listen]:

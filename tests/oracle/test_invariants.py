@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,9 +13,9 @@ from tests.conftest import NOW
 from tests.oracle import World
 from tests.oracle.calendar import MICROSECOND, instant_text
 from tests.oracle.checks import Substance, examples, links, loaded, uncached
-from tests.oracle.lists import distinct
+from tests.oracle.lists import distinct, ranking
 from tests.oracle.measures import OF_EVERYONE, SHARED
-from tests.support.histories import any_user, listened
+from tests.support.histories import any_group, any_user, listened
 
 settings = uncached  # the fixture of conftest.py, overridden
 
@@ -128,6 +129,41 @@ def test_activity_the_clock_and_the_totals_agree(
     buckets = series.json["buckets"]
     assert (sum(b["count"] for b in buckets), sum(b["listen_time_ms"] for b in buckets)) == (listens, listen_time)
     assert all(left["end"] == right["start"] for left, right in pairwise(buckets))
+
+
+@pytest.mark.parametrize("name", ["tracks", "artists"])
+@examples(25)
+def test_a_page_of_a_track_or_artist_tells_the_numbers_of_the_answers_about_it(
+    name: Literal["tracks", "artists"],
+    rng: Random,
+    client: FlaskClient,
+    connection: Connection,
+    substance: Substance,
+) -> None:
+    history = listened(rng)
+    group = any_group(rng, history)
+    id_ = rng.choice([row.key for row in ranking(history.asked(None), name)] or ["unheard"])
+    about = {f"{name.removesuffix('s')}_id": id_}
+    query = history.query | ({} if group is None else {"users": ",".join(map(str, group))})
+    with loaded(history.world, connection):
+        page = client.get(f"/insights/{name}/{quote(id_, safe='')}", query_string=query | {"limit": 100}).json
+        summary = client.get("/insights/global/summary", query_string=query | about).json
+        listeners, tracks, ranks = (
+            client.get(f"/insights/global/top/{kind}", query_string=query | more | {"limit": 100}).json
+            for kind, more in (("listeners", about), ("tracks", about), (name, {}))
+        )
+    if id_ == "unheard":
+        return
+    substance.note(page["listens"] > 1)
+    assert [page[field] for field in ("listens", "listen_time_ms", "listeners")] == [
+        summary[field] for field in ("listens", "listen_time_ms", "distinct_listeners")
+    ]
+    assert [page[f"{end}_listened_at"] for end in ("first", "last")] == [
+        summary[f"{end}_listen_at"] for end in ("first", "last")
+    ]
+    assert page["top_listeners"] == listeners
+    assert page.get("top_tracks", tracks) == tracks
+    assert page["rank"] == next((row["rank"] for row in ranks if row[f"{name.removesuffix('s')}_id"] == id_), None)
 
 
 def test_an_empty_platform_has_empty_answers(client: FlaskClient, connection: Connection) -> None:

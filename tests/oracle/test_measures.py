@@ -11,9 +11,17 @@ from werkzeug.test import TestResponse
 
 from tests.oracle import Asked
 from tests.oracle.calendar import TooManyBucketsError
-from tests.oracle.checks import Substance, difference, examples, loaded, uncached, window_headers
+from tests.oracle.checks import (
+    Substance,
+    difference,
+    examples,
+    is_about_something,
+    loaded,
+    uncached,
+    window_headers,
+)
 from tests.oracle.measures import OF_EVERYONE, OF_USER, RULES, Measure
-from tests.support.histories import Listened, any_group, any_user, listened
+from tests.support.histories import Listened, any_group, any_subject, any_user, listened
 
 settings = uncached  # the fixture of conftest.py, overridden
 
@@ -41,7 +49,7 @@ def check(answer: TestResponse, measure: Measure, asked: Asked, given: dict[str,
     except TooManyBucketsError:
         assert (answer.status_code, [item["parameter"] for item in answer.json["errors"]]) == (400, ["bucket"])
         return
-    substance.note(measure.has_substance(asked, expected), measure.path)
+    substance.note(is_about_something(asked, measure.has_substance(asked, expected)), measure.path)
     assert answer.status_code == 200, answer.text
     assert difference(answer.json, expected, measure.path) is None
     if measure.total is not None:
@@ -57,11 +65,12 @@ def test_a_users_answers_are_the_oracles(
 ) -> None:
     history = listened(rng, everything=family[0].family == "features")
     user_id = any_user(rng, history)
-    asked = history.asked(frozenset({user_id}))
+    subject, about = any_subject(rng, history, {user_id})
+    asked = history.asked(frozenset({user_id}), subject)
     with loaded(history.world, connection):
         for measure in family:
             given = parameters(rng, measure, history)
-            answer = client.get(f"/insights/{measure.path}/{user_id}", query_string=history.query | given)
+            answer = client.get(f"/insights/{measure.path}/{user_id}", query_string=history.query | about | given)
             extra = {"user_id": user_id} if measure.path == "summary" else {}
             check(answer, measure, asked, given | extra, substance)
 
@@ -73,12 +82,13 @@ def test_everyones_or_a_groups_answers_are_the_oracles(
 ) -> None:
     history = listened(rng, everything=family[0].family == "features")
     group = any_group(rng, history)
-    asked = history.asked(group)
+    subject, about = any_subject(rng, history, group)
+    asked = history.asked(group, subject)
     users = {} if group is None else {"users": ",".join(map(str, group))}
     with loaded(history.world, connection):
         for measure in family:
             given = parameters(rng, measure, history)
-            answer = client.get(f"/insights/global/{measure.path}", query_string=history.query | users | given)
+            answer = client.get(f"/insights/global/{measure.path}", query_string=history.query | users | about | given)
             check(answer, measure, asked, given, substance)
 
 

@@ -13,9 +13,18 @@ from sqlalchemy import Connection
 
 from tests.oracle import artist_page, compare, export, history, on_this_day, track_page, wrapped
 from tests.oracle.calendar import instant_text, local_date
-from tests.oracle.checks import Substance, difference, examples, loaded, uncached
+from tests.oracle.checks import Substance, difference, examples, is_about_something, loaded, uncached
 from tests.oracle.lists import ranking
-from tests.support.histories import any_anniversary, any_group, any_limit, any_pair, any_user, listened, mostly
+from tests.support.histories import (
+    any_anniversary,
+    any_group,
+    any_limit,
+    any_pair,
+    any_subject,
+    any_user,
+    listened,
+    mostly,
+)
 from tests.web.test_errors import check_problem, wrong
 
 settings = uncached  # the fixture of conftest.py, overridden
@@ -28,9 +37,10 @@ def test_history_is_the_oracles_to_the_last_page(
     listens = listened(rng)
     user_id = any_user(rng, listens)
     limit = any_limit(rng)
-    asked = listens.asked(frozenset({user_id}))
-    substance.note(len(asked.ever) > limit.get("limit", 1))
-    before, url = None, f"/insights/history/{user_id}?" + urlencode(limit)
+    subject, about = any_subject(rng, listens, {user_id})
+    asked = listens.asked(frozenset({user_id}), subject)
+    substance.note(is_about_something(asked, len(asked.ever) > limit.get("limit", 1)))
+    before, url = None, f"/insights/history/{user_id}?" + urlencode(limit | about)
     with loaded(listens.world, connection):
         while url:
             answer = client.get(url)
@@ -40,7 +50,7 @@ def test_history_is_the_oracles_to_the_last_page(
             url = answer.json["next"]
             if url:
                 assert urlsplit(url).path == f"/insights/history/{user_id}"
-                assert parse_qs(urlsplit(url).query).keys() == {"before", "limit"}
+                assert parse_qs(urlsplit(url).query).keys() == {"before", "limit", *about}
                 shown = expected["items"][-1]["played_at"]
                 before = next(row.played_at for row in asked.ever if instant_text(row.played_at) == shown)
 
@@ -51,11 +61,14 @@ def test_an_export_is_the_oracles_in_both_formats(
 ) -> None:
     listens = listened(rng)
     user_id = any_user(rng, listens)
-    expected = export(listens.asked(frozenset({user_id})))
-    substance.note(len(expected) > 1)
+    subject, about = any_subject(rng, listens, {user_id})
+    asked = listens.asked(frozenset({user_id}), subject)
+    expected = export(asked)
+    substance.note(is_about_something(asked, len(expected) > 1))
     with loaded(listens.world, connection):
-        lines = client.get(f"/insights/export/{user_id}", query_string=listens.query, buffered=True)
-        query = listens.query | {"format": "csv"}
+        query = listens.query | about
+        lines = client.get(f"/insights/export/{user_id}", query_string=query, buffered=True)
+        query |= {"format": "csv"}
         rows = client.get(f"/insights/export/{user_id}", query_string=query, buffered=True)
     assert difference([json.loads(line) for line in lines.text.splitlines()], expected) is None
     assert list(csv.DictReader(io.StringIO(rows.text, newline=""))) == [
@@ -72,9 +85,11 @@ def test_on_this_day_is_the_oracles(
     listens = listened(rng)
     user_id = any_user(rng, listens)
     day = any_anniversary(rng, listens, user_id)
-    expected = on_this_day(listens.asked(frozenset({user_id})), date=day)
-    substance.note(any(len(year["top_tracks"]) > 1 for year in expected["years"]))
-    query = {"tz": listens.window.tz.key} | ({"date": day.isoformat()} if day else {})
+    subject, about = any_subject(rng, listens, {user_id})
+    asked = listens.asked(frozenset({user_id}), subject)
+    expected = on_this_day(asked, date=day)
+    substance.note(is_about_something(asked, any(len(year["top_tracks"]) > 1 for year in expected["years"])))
+    query = {"tz": listens.window.tz.key} | ({"date": day.isoformat()} if day else {}) | about
     with loaded(listens.world, connection):
         answer = client.get(f"/insights/on-this-day/{user_id}", query_string=query)
     assert difference(answer.json, expected) is None
@@ -84,13 +99,15 @@ def test_on_this_day_is_the_oracles(
 def test_a_year_is_the_oracles(rng: Random, client: FlaskClient, connection: Connection, substance: Substance) -> None:
     listens = listened(rng)
     user_id = any_user(rng, listens)
-    asked = listens.asked(frozenset({user_id}))
+    subject, about = any_subject(rng, listens, {user_id})
+    asked = listens.asked(frozenset({user_id}), subject)
     years = [local_date(listen.played_at, listens.window.tz).year for listen in asked.ever]
     year = mostly(rng, [year for year in years if year in range(1970, 2101)], (1970, 2100))
     expected = wrapped(asked, year)
-    substance.note(expected["distinct_tracks"] > 1)
+    substance.note(is_about_something(asked, expected["distinct_tracks"] > 1))
     with loaded(listens.world, connection):
-        answer = client.get(f"/insights/wrapped/{user_id}/{year}", query_string={"tz": listens.window.tz.key})
+        query = {"tz": listens.window.tz.key} | about
+        answer = client.get(f"/insights/wrapped/{user_id}/{year}", query_string=query)
     assert difference(answer.json, expected) is None
 
 
@@ -99,12 +116,13 @@ def test_compare_is_the_oracles(rng: Random, client: FlaskClient, connection: Co
     listens = listened(rng)
     users = any_pair(rng, listens)
     limit = any_limit(rng)
-    one, other = (listens.asked(frozenset({user})) for user in users)
+    subject, about = any_subject(rng, listens, users)
+    one, other = (listens.asked(frozenset({user}), subject) for user in users)
     expected = compare(one, other, users, **limit)
-    substance.note(users[0] != users[1] and bool(expected["shared_tracks"]))
+    substance.note(is_about_something(one, users[0] != users[1] and bool(expected["shared_tracks"])))
     with loaded(listens.world, connection):
-        answer = client.get("/insights/compare/{}/{}".format(*users), query_string=listens.query | limit)
-        swapped = client.get("/insights/compare/{1}/{0}".format(*users), query_string=listens.query | limit)
+        answer = client.get("/insights/compare/{}/{}".format(*users), query_string=listens.query | limit | about)
+        swapped = client.get("/insights/compare/{1}/{0}".format(*users), query_string=listens.query | limit | about)
     assert difference(answer.json, expected) is None
     assert difference(swapped.json, compare(other, one, users[::-1], **limit)) is None
     # Symmetric, and 1 for a user with itself.

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.domain.audience import EVERYONE, Audience
 from app.domain.buckets import BucketError
 from app.domain.ranking import Page, Ranking, SortBy
+from app.domain.subject import Subject, SubjectKind
 from app.domain.timezones import first_instant, timezone
 from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
@@ -162,6 +163,9 @@ def questions(
         audience, service = Audience.user(user), of_user
     else:
         audience, service = (EVERYONE if kind == "everyone" else Audience.group({user, other})), of_everyone
+    pages = {"track_page": {"track_id": choose(tracks)}, "artist_page": {"artist_id": choose(artists)}}
+    subjects = [None, Subject(SubjectKind.TRACK, choose(tracks)), Subject(SubjectKind.ARTIST, choose(artists))]
+    whole, audience = audience, audience.about(choose((None, None, *subjects)))
     asked: dict[str, dict[str, Any]] = {
         **{name: {"window": window, "ranking": ranking} for name in LISTS},
         **{name: {"window": window, "page": page} for name in ("discovered_tracks", "discovered_artists")},
@@ -178,18 +182,19 @@ def questions(
             "history": {"before": None, "limit": 5},
             "on_this_day": {"window": Window.all_time(window.tz), "today": today},
             "wrapped": {"window": Window(CUSTOM, begins, ends, window.tz), "year": year},
-            "compare": {"window": window, "other": Audience.user(other), "limit": 3},
+            "compare": {"window": window, "other": Audience.user(other).about(audience.subject), "limit": 3},
         }
     else:
         asked |= {
             "top_listeners": {"window": window, "ranking": ranking},
             "distinct_listeners": {"window": window},
             "global_summary": {"window": window},
-            "track_page": {"window": window, "track_id": choose(tracks), "limit": 3},
-            "artist_page": {"window": window, "artist_id": choose(artists), "limit": 3},
+            **{name: {"audience": whole, "window": window, "limit": 3} | given for name, given in pages.items()},
         }
     return [
-        Question(f"{name}({audience}, {_shown(given)})", partial(getattr(service, name), audience=audience, **given))
+        Question(
+            f"{name}({audience}, {_shown(given)})", partial(getattr(service, name), **{"audience": audience} | given)
+        )
         for name, given in asked.items()
     ]
 

@@ -4,7 +4,7 @@ A seed makes a whole example: of hypothesis's own strategies, most examples woul
 """
 
 from calendar import isleap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations, product
 from random import Random
@@ -24,6 +24,7 @@ from tests.oracle.calendar import (
     meant,
     zone,
 )
+from tests.oracle.lists import Kind, counted_for
 
 ZONES = (
     "UTC",
@@ -73,6 +74,13 @@ RANGES = (
     "last_quarter", "this_half_year", "last_half_year", "this_year", "last_year", "1d", "7d", "30d", "3660d",
 )  # fmt: skip
 
+# What an answer may be narrowed to: its parameter, its list, and all there are.
+SUBJECTS: tuple[tuple[str, Kind, Callable[[World], Iterable[str]]], ...] = (
+    ("track_id", "tracks", lambda world: world.tracks),
+    ("artist_id", "artists", lambda world: world.artists),
+    ("genre", "genres", lambda world: GENRES),
+)
+
 USERS = (1, 2, 3, 10, 2_147_483_647)
 UNKNOWN = 77
 USERNAMES = ("listener", "é" * 20, "")
@@ -101,9 +109,9 @@ class Listened(NamedTuple):
     window: Window
     query: dict[str, str]
 
-    def asked(self, users: frozenset[int] | None) -> Asked:
+    def asked(self, users: frozenset[int] | None, subject: tuple[Kind, str] | None = None) -> Asked:
         """The question for the oracle."""
-        return Asked(self.world, users, self.window, NOW)
+        return Asked(self.world, users, self.window, NOW, subject)
 
     @property
     def listeners(self) -> list[int]:
@@ -253,6 +261,19 @@ def any_group(rng: Random, history: Listened) -> frozenset[int] | None:
     """Everyone, or a group, in which some may have no listens or be unknown."""
     pair = any_pair(rng, history)
     return rng.choice((None, frozenset(pair), frozenset((*pair, UNKNOWN))))
+
+
+def any_subject(
+    rng: Random, history: Listened, users: Iterable[int] | None
+) -> tuple[tuple[Kind, str] | None, dict[str, str]]:
+    """A subject or none, and the parameter that asks for it: mostly what some users listened to in the window."""
+    if rng.random() < 0.5:
+        return None, {}
+    parameter, kind, known = rng.choice(SUBJECTS)
+    listens = history.asked(None if users is None else frozenset(users)).listens
+    heard = {key for listen in listens for key in counted_for(history.world, kind, listen)}
+    key = mostly(rng, sorted(heard), [*known(history.world), "unknown"])
+    return (kind, key), {parameter: key}
 
 
 def any_page(rng: Random) -> dict[str, int]:

@@ -128,10 +128,10 @@ class Instant(fields.DateTime):
             raise ValidationError(error.detail) from error
 
 
-class EntityId(fields.String):
-    """The id of a track or an artist: any text that PostgreSQL can compare with."""
+class AnyText(fields.String):
+    """An id of a track or an artist, or a genre: any text that PostgreSQL can compare with."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if "\0" in value:
-            raise ValidationError(f"{self.name} must be an id without NUL characters, not {quoted(value)}")
+            raise ValidationError(f"{self.name} must be a text without NUL characters, not {quoted(value)}")
         return str(value)

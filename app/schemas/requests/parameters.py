@@ -10,45 +10,15 @@ from typing import Any
 from flask import current_app
 from marshmallow import ValidationError, post_load, validates_schema
 
-from app.domain.audience import EVERYONE, MAX_GROUP_SIZE, MAX_USER_ID, Audience
+from app.domain.audience import Audience
 from app.domain.buckets import UNITS
 from app.domain.ranking import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Page, Ranking, SortBy
 from app.domain.timezones import WindowError, first_instant
 from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
-from app.schemas.requests.fields import BoundedInteger, Choice, Day, EntityId, Flag, Instant, UserId, UserIds
+from app.schemas.requests.audiences import USER_ID, OfUserAboutSubject
+from app.schemas.requests.fields import AnyText, BoundedInteger, Choice, Day, Flag, Instant, UserId
 from app.schemas.requests.windows import InWindow, InZone, Parameters, window_of
-
-USER_ID = {"description": "A user's id.", "minimum": 1, "maximum": MAX_USER_ID, "example": 1}
-
-
-class OfUser(Parameters):
-    """The listens of the user in the path."""
-
-    user_id = UserId(required=True, metadata=USER_ID)
-
-    @post_load
-    def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        data["audience"] = Audience.user(data.pop("user_id"))
-        return data
-
-
-class OfEveryone(Parameters):
-    """Everyone's listens, or those of a group."""
-
-    users = UserIds(
-        load_default=None,
-        allow_none=False,
-        metadata={
-            "description": f"Up to {MAX_GROUP_SIZE} user ids, comma separated: the insight over that group alone."
-        },
-    )
-
-    @post_load
-    def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        users = data.pop("users")
-        data["audience"] = EVERYONE if users is None else Audience.group(users)
-        return data
 
 
 class InPages(Parameters):
@@ -142,7 +112,7 @@ class ComparisonInWindow(WithLimit, InWindow):
         return data | {"other": Audience.user(data.pop("other_user_id"))}
 
 
-class ExportInWindow(OfUser, InWindow):
+class ExportInWindow(OfUserAboutSubject, InWindow):
     """A user's listens in a window, as a file."""
 
     format = Choice(("jsonl", "csv"), "jsonl", "JSON Lines or CSV.")
@@ -151,15 +121,13 @@ class ExportInWindow(OfUser, InWindow):
 class TrackInWindow(WithLimit, InWindow):
     """A track over a window."""
 
-    track_id = EntityId(required=True, metadata={"description": "A track's id.", "example": "mW6DdJPHAiRXhdIoSD4uMR"})
+    track_id = AnyText(required=True, metadata={"description": "A track's id.", "example": "mW6DdJPHAiRXhdIoSD4uMR"})
 
 
 class ArtistInWindow(WithLimit, InWindow):
     """An artist over a window."""
 
-    artist_id = EntityId(
-        required=True, metadata={"description": "An artist's id.", "example": "42Jkz9gt6Bmt4uAMXEfJcf"}
-    )
+    artist_id = AnyText(required=True, metadata={"description": "An artist's id.", "example": "42Jkz9gt6Bmt4uAMXEfJcf"})
 
 
 class Before(WithLimit):
