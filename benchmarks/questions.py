@@ -136,6 +136,7 @@ def _measures(user: str, end: datetime, measures: Iterable[str], ranges: Iterabl
     yield f"/insights/on-this-day/{user}?tz={tz}"
     yield f"/insights/wrapped/{user}/{end.year - 1}"
     yield f"/insights/wrapped/{user}/{end.year}?tz={tz}"
+    yield from (f"/insights/review/{user}?range={range}" for range in ranges)
     yield from (f"/insights/compare/{user}/{{other}}?range={range}" for range in ranges)
 
 

@@ -19,7 +19,7 @@ from app.services.totals import (
     total_listen_time,
     total_listens,
 )
-from app.services.wrapped import wrapped
+from app.services.wrapped import review, wrapped
 
 __all__ = [
     "activity",
@@ -35,6 +35,7 @@ __all__ = [
     "features",
     "history",
     "on_this_day",
+    "review",
     "sessions",
     "streaks",
     "top_artists",

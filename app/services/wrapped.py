@@ -1,4 +1,4 @@
-"""The year's review of one user."""
+"""The review of one user's year, or of any window."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,21 +50,17 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapped(Totals):
-    """A user's year. Ties go to the earlier month, day, hour or streak.
+class Highlights(Totals):
+    """What all reviews have. Ties go to the earlier day, hour or streak.
 
-    `percentile` is the part of the year's other listeners with fewer listens; None where the user has none, or is the
-    year's only listener.
+    `percentile` is the part of the window's other listeners with fewer listens; None where the user has none, or is the
+    window's only listener.
     """
 
     user_id: int | None
-    year: int
-    tz: str
     top_tracks: list[RankedTrack]
     top_primary_artists: list[RankedArtist]
     top_genres: list[RankedGenre]
-    months: list[Month]
-    top_month: int | None
     top_day: Day | None
     busiest_hour: int | None
     new_tracks: int
@@ -73,31 +69,56 @@ class Wrapped(Totals):
     percentile: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wrapped(Highlights):
+    """A user's year. Of equal months the earlier is the top one."""
+
+    year: int
+    tz: str
+    months: list[Month]
+    top_month: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review(Highlights):
+    """A user's window."""
+
+    window: Window
+
+
 def wrapped(session: Session, audience: Audience, window: Window, year: int) -> Wrapped:
     """A user's year: totals, top fives, months, the best day and hour, discoveries, and the place among listeners."""
+    highlights, days = _highlights(session, audience, window)
+    months = _months(days)
+    top_month = _top({month.month: month.count for month in months if month.count})
+    return Wrapped(year=year, tz=window.tz.key, months=months, top_month=top_month, **highlights)
+
+
+def review(session: Session, audience: Audience, window: Window) -> Review:
+    """A user's window: totals, top fives, the best day and hour, discoveries, and the place among listeners."""
+    highlights, _ = _highlights(session, audience, window)
+    return Review(window=window, **highlights)
+
+
+def _highlights(session: Session, audience: Audience, window: Window) -> tuple[dict[str, Any], list[Row[Any]]]:
+    """The fields of Highlights, and `plays` and `listen_time_ms` by local `day`."""
     listens = listens_of(session, audience, window)
     found, heads = read_overview(run(session, _query, listens).one())
     days, hours = _days_and_hours(session, listens)
     by_day = {row.day: row.plays for row in days}
-    months = _months(days)
     streaks = runs(sorted(by_day))
     top_day = _top(by_day)
-    return Wrapped(
-        user_id=audience.user_id,
-        year=year,
-        tz=window.tz.key,
-        top_tracks=named_tracks(session, heads["tracks"]),
-        top_primary_artists=named_artists(session, heads["primary_artists"]),
-        top_genres=named_genres(heads["genres"]),
-        months=months,
-        top_month=_top({month.month: month.count for month in months if month.count}),
-        top_day=Day(top_day, by_day[top_day]) if top_day else None,
-        busiest_hour=_top({row.hour: row.plays for row in hours}),
-        longest_streak=max(streaks, key=lambda streak: streak.days, default=None),
-        percentile=_percentile(session, EVERYONE.about(audience.subject), window, found["listens"]),
-        listen_time_ms=sum(month.listen_time_ms for month in months),
-        **found,
-    )
+    return found | {
+        "user_id": audience.user_id,
+        "listen_time_ms": sum(row.listen_time_ms for row in days),
+        "top_tracks": named_tracks(session, heads["tracks"]),
+        "top_primary_artists": named_artists(session, heads["primary_artists"]),
+        "top_genres": named_genres(heads["genres"]),
+        "top_day": Day(top_day, by_day[top_day]) if top_day else None,
+        "busiest_hour": _top({row.hour: row.plays for row in hours}),
+        "longest_streak": max(streaks, key=lambda streak: streak.days, default=None),
+        "percentile": _percentile(session, EVERYONE.about(audience.subject), window, found["listens"]),
+    }, days
 
 
 def _query(listens: Listens) -> Select[Any]:

@@ -34,6 +34,7 @@ PAGES = [
     "/insights/history/1",
     "/insights/on-this-day/1",
     "/insights/wrapped/1/2026",
+    "/insights/review/1",
     "/insights/compare/1/2",
     "/insights/tracks/heard",
     "/insights/artists/heard",

@@ -24,8 +24,8 @@ Time
     down; the mean and the order are of these. The start may lie before the window's. Sessions are of the window's
     listens alone.
 10. On this day: rank and share of the three tracks are of that day alone.
-11. Wrapped: `top_month` and `top_day` by count; `busiest_hour` is summed over the year by the local clock; lists by
-    count; `longest_streak` of the year's listens, the earlier of equals.
+11. Wrapped and review: `top_month` and `top_day` by count; `busiest_hour` is summed over the window by the local
+    clock; lists by count; `longest_streak` of the window's listens, the earlier of equals.
 
 Pages
 12. Features: `coverage` is 0 without listens. Where no listen has features, mean, stddev, min and max are null, and the
@@ -40,7 +40,7 @@ Pages
 16. Compare: `similarity` of a user with itself is 1, and 0 without listens of primary artists.
 """
 
-from tests.oracle.days import activity, clock, on_this_day, sessions, streaks, wrapped
+from tests.oracle.days import activity, clock, on_this_day, review, sessions, streaks, wrapped
 from tests.oracle.lists import Asked, discoveries, distinct, top, total_listen_time, total_listens
 from tests.oracle.pages import artist_page, compare, export, features, history, summary, track_page
 from tests.oracle.world import FEATURES, Listen, Track, World
@@ -61,6 +61,7 @@ __all__ = [
     "features",
     "history",
     "on_this_day",
+    "review",
     "sessions",
     "streaks",
     "summary",

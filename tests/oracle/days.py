@@ -165,34 +165,45 @@ def on_this_day(asked: Asked, *, date: date | None = None) -> dict[str, Any]:
 
 def wrapped(asked: Asked, year: int) -> dict[str, Any]:
     """The year's review of the one user asked for. The window's zone is all that counts of it."""
-    (user_id,) = asked.users
     tz = asked.window.tz
     year_of = asked.over(Window.of_days("custom", date(year, 1, 1), date(year + 1, 1, 1), tz))
     months = [[listen for listen in year_of.listens if _month(listen, tz) == month] for month in range(1, 13)]
-    days, hours = listen_days(year_of), Counter(_hour(listen, tz) for listen in year_of.listens)
-    day, hour, month = _most(days), _most(hours), _most(Counter(_month(listen, tz) for listen in year_of.listens))
-    longest = min(runs(year_of), key=lambda run: (-run.days, run.start), default=None)
-    return {
-        "user_id": user_id,
+    return _highlights(year_of) | {
         "year": year,
         "tz": tz.key,
-        "listens": len(year_of.listens),
-        "listen_time_ms": year_of.listen_time(year_of.listens),
-        "distinct_tracks": distinct(year_of, "tracks"),
-        "distinct_artists": distinct(year_of, "artists"),
-        "distinct_primary_artists": distinct(year_of, "primary-artists"),
-        "distinct_genres": distinct(year_of, "genres"),
-        "top_tracks": top(year_of, "tracks", limit=5),
-        "top_primary_artists": top(year_of, "primary-artists", limit=5),
-        "top_genres": top(year_of, "genres", limit=5),
         "months": [{"month": number, **counts(year_of, listens)} for number, listens in enumerate(months, 1)],
-        "top_month": month,
+        "top_month": _most(Counter(_month(listen, tz) for listen in year_of.listens)),
+    }
+
+
+def review(asked: Asked) -> dict[str, Any]:
+    """The review of the one user's window."""
+    return _highlights(asked) | {"window": window_body(asked.window)}
+
+
+def _highlights(asked: Asked) -> dict[str, Any]:
+    """What all reviews have."""
+    (user_id,) = asked.users
+    days, hours = listen_days(asked), Counter(_hour(listen, asked.window.tz) for listen in asked.listens)
+    day = _most(days)
+    longest = min(runs(asked), key=lambda run: (-run.days, run.start), default=None)
+    return {
+        "user_id": user_id,
+        "listens": len(asked.listens),
+        "listen_time_ms": asked.listen_time(asked.listens),
+        "distinct_tracks": distinct(asked, "tracks"),
+        "distinct_artists": distinct(asked, "artists"),
+        "distinct_primary_artists": distinct(asked, "primary-artists"),
+        "distinct_genres": distinct(asked, "genres"),
+        "top_tracks": top(asked, "tracks", limit=5),
+        "top_primary_artists": top(asked, "primary-artists", limit=5),
+        "top_genres": top(asked, "genres", limit=5),
         "top_day": day and {"date": day.isoformat(), "count": days[day]},
-        "busiest_hour": hour,
-        "new_tracks": len(discovered(year_of, "tracks")),
-        "new_primary_artists": len(discovered(year_of, "primary-artists")),
+        "busiest_hour": _most(hours),
+        "new_tracks": len(discovered(asked, "tracks")),
+        "new_primary_artists": len(discovered(asked, "primary-artists")),
         "longest_streak": longest and longest.body(),
-        "percentile": _percentile(year_of, user_id),
+        "percentile": _percentile(asked, user_id),
     }
 
 
@@ -209,9 +220,9 @@ def _most(numbers: Counter[Any]) -> Any:
     return min(numbers, key=lambda key: (-numbers[key], key), default=None)
 
 
-def _percentile(year_of: Asked, user_id: int) -> float | None:
-    """The share of the year's other listeners who have fewer listens."""
-    by_user = Counter(listen.user_id for listen in replace(year_of, users=None).listens)
+def _percentile(asked: Asked, user_id: int) -> float | None:
+    """The share of the window's other listeners who have fewer listens."""
+    by_user = Counter(listen.user_id for listen in replace(asked, users=None).listens)
     others = [number for other, number in by_user.items() if other != user_id]
     if not others or user_id not in by_user:
         return None

@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.oracle.days import activity, clock, sessions, streaks
+from tests.oracle.days import activity, clock, review, sessions, streaks
 from tests.oracle.lists import (
     Asked,
     Kind,
@@ -29,7 +29,8 @@ class Measure(NamedTuple):
     """A path below `/insights` or `/insights/global`, and what is right there.
 
     `answer` takes what is asked and the parameters. `total` gives the rows over all pages, where the answer is a list.
-    `has_substance` tells of a right answer whether it is about anything that could be wrong.
+    `default_range` is the window where none is asked for. `has_substance` tells of a right answer whether it is
+    about anything that could be wrong.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Measure(NamedTuple):
     parameters: Callable[[Random], dict[str, Any]] = _nothing
     total: Callable[..., int] | None = None
     is_ranked: bool = False
+    default_range: str = "all_time"
 
     @property
     def family(self) -> str:
@@ -107,6 +109,7 @@ SHARED = [
 OF_USER = [
     *SHARED,
     Measure("streaks", streaks, lambda _asked, found: any(run["days"] > 1 for run in found["streaks"]), any_limit),
+    Measure("review", review, lambda _asked, page: page["distinct_tracks"] > 1, default_range="this_month"),
     Measure(
         "sessions",
         sessions,

@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection
 from werkzeug.test import TestResponse
 
+from tests.conftest import NOW
 from tests.oracle import Asked
-from tests.oracle.calendar import TooManyBucketsError
+from tests.oracle.calendar import TooManyBucketsError, Window
 from tests.oracle.checks import (
     Substance,
     difference,
@@ -40,6 +41,13 @@ def parameters(rng: Random, measure: Measure, history: Listened) -> dict[str, An
     if measure.is_ranked and history.window.is_bounded and rng.random() < 0.7:
         return found | {"compare": "previous"}
     return found
+
+
+def in_its_window(asked: Asked, measure: Measure, history: Listened) -> Asked:
+    """What is asked of a measure, which has a default of its own where no window is asked for."""
+    if history.query.keys() & {"range", "from", "to"}:
+        return asked
+    return asked.over(Window.named(measure.default_range, history.window.tz, NOW))
 
 
 def check(answer: TestResponse, measure: Measure, asked: Asked, given: dict[str, Any], substance: Substance) -> None:
@@ -72,7 +80,7 @@ def test_a_users_answers_are_the_oracles(
             given = parameters(rng, measure, history)
             answer = client.get(f"/insights/{measure.path}/{user_id}", query_string=history.query | about | given)
             extra = {"user_id": user_id} if measure.path == "summary" else {}
-            check(answer, measure, asked, given | extra, substance)
+            check(answer, measure, in_its_window(asked, measure, history), given | extra, substance)
 
 
 @pytest.mark.parametrize("family", families(OF_EVERYONE))

@@ -104,17 +104,13 @@ class DaySchema(ObjectSchema):
     count = number()
 
 
-class WrappedSchema(TotalsSchema):
-    """The year's review."""
+class HighlightsSchema(TotalsSchema):
+    """What all reviews have."""
 
     user_id = number()
-    year = number()
-    tz = fields.String(required=True)
     top_tracks = nested(RankedTrackSchema, many=True)
     top_primary_artists = nested(RankedArtistSchema, many=True)
     top_genres = nested(RankedGenreSchema, many=True)
-    months = nested(MonthSchema, many=True)
-    top_month = number(allow_none=True)
     top_day = nested(DaySchema, allow_none=True)
     busiest_hour = number(allow_none=True)
     new_tracks = number()
@@ -123,8 +119,26 @@ class WrappedSchema(TotalsSchema):
     percentile = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "The share of the year's other listeners with fewer listens."},
+        metadata={
+            "description": "The share of the other listeners with fewer listens, of those who listened then; null "
+            "without listens, and where there are no others."
+        },
     )
+
+
+class WrappedSchema(HighlightsSchema):
+    """The year's review."""
+
+    year = number()
+    tz = fields.String(required=True)
+    months = nested(MonthSchema, many=True)
+    top_month = number(allow_none=True)
+
+
+class ReviewSchema(HighlightsSchema):
+    """The review of a window."""
+
+    window = nested(WindowSchema)
 
 
 class SharedArtistSchema(ArtistSchema):

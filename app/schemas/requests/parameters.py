@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from flask import current_app
-from marshmallow import ValidationError, post_load, validates_schema
+from marshmallow import ValidationError, post_load, pre_load, validates_schema
 
 from app.domain.audience import Audience
 from app.domain.buckets import UNITS
@@ -18,7 +18,7 @@ from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
 from app.schemas.requests.audiences import USER_ID, OfUserAboutSubject
 from app.schemas.requests.fields import AnyText, BoundedInteger, Choice, Day, Flag, Instant, UserId
-from app.schemas.requests.windows import InWindow, InZone, Parameters, window_of
+from app.schemas.requests.windows import InWindow, InZone, Parameters, named_window, window_of
 
 
 class InPages(Parameters):
@@ -152,6 +152,16 @@ class OnDay(InZone):
         day, tz = data.pop("date"), data.pop("tz")
         today = Today(day) if day else Today.at(current_app.config["CLOCK"](), tz)
         return data | {"today": today, "window": Window.all_time(tz)}
+
+
+class ReviewInWindow(InWindow):
+    """The window of a review: this month, unless another is asked for."""
+
+    range = named_window("this_month")
+
+    @pre_load
+    def _default(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return data if data.keys() & {"range", "from", "to"} else data | {"range": "this_month"}
 
 
 class InYear(InZone):

@@ -26,19 +26,24 @@ class InZone(Parameters):
     )
 
 
-class InWindow(InZone):
-    """The window of the listens: a named range or two bounds, in a time zone."""
-
-    range = fields.String(
+def named_window(default: str) -> fields.String:
+    """The name of a window; without it, `from` and `to` it is the default."""
+    return fields.String(
         load_default=None,
         allow_none=False,
         metadata={
             "description": "A named window: `all_time`, `today`, `yesterday`, `this_` or `last_` and `week`, `month`, "
             "`quarter`, `half_year` or `year`, or the last N days as `Nd`, today included. Not beside `from` or `to`; "
-            "without any of the three it is all time.",
+            f"without any of the three it is `{default}`.",
             "pattern": RANGE_PATTERN,
         },
     )
+
+
+class InWindow(InZone):
+    """The window of the listens: a named range or two bounds, in a time zone."""
+
+    range = named_window("all_time")
     from_ = fields.String(
         data_key="from",
         load_default=None,
