@@ -1,12 +1,13 @@
 """Which rows of "History" a question is about, as SQL."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cache, cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Select, String, any_, bindparam, distinct, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import aliased
 from sqlalchemy.types import TypeEngine
 
 from app.domain.audience import Audience
@@ -14,7 +15,7 @@ from app.domain.subject import SubjectKind
 from app.domain.timezones import naive
 from app.domain.utc_offsets import clock_steps, day_steps
 from app.domain.windows import Window
-from app.listens.expressions import between, byte_order
+from app.listens.expressions import between, byte_order, looked_up
 from app.models.history import ArtistGenre, ArtistTrack, History, User
 from app.rollups.spans import Span
 
@@ -94,11 +95,18 @@ class Selection:
         subject = self.value("subject", String())
         if kind is SubjectKind.TRACK:
             return track_id == subject
-        tracks = select(ArtistTrack.track_id)
         if kind is SubjectKind.ARTIST:
-            return track_id.in_(tracks.where(ArtistTrack.artist_id == subject))
-        genres = tracks.join(ArtistGenre, ArtistGenre.id == ArtistTrack.artist_id)
-        return track_id.in_(genres.where(ArtistGenre.genre == subject, ArtistTrack.is_primary))
+            return track_id.in_(select(ArtistTrack.track_id).where(ArtistTrack.artist_id == subject))
+        # A genre may be that of half the catalogue: for one user it is looked up for the tracks of the user.
+        tracks: Any = ArtistTrack.__table__
+        if self.one_by_one:
+            heard = aliased(History)
+            own = select(heard.track_id).where(heard.user_id == self.value("users", Integer())).distinct().subquery()
+            credits, is_same = looked_up(ArtistTrack.track_id, own.c.track_id, one_by_one=True)
+            tracks = select(credits).join_from(own, credits, is_same).subquery()
+        genres, is_same = looked_up(ArtistGenre.id, tracks.c.artist_id, one_by_one=self.one_by_one)
+        of_genre = select(tracks.c.track_id).join_from(tracks, genres, is_same)
+        return track_id.in_(of_genre.where(tracks.c.is_primary, genres.c.genre == subject))
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -117,11 +125,17 @@ class Selection:
 
     def first(self) -> Select[Any]:
         """The instant of the first listen, null where there is none: one row, one column."""
-        return select(func.min(History.played_at)).where(*self.conditions)
+        return self._only(func.min, "played_at")
 
     def last(self) -> Select[Any]:
         """The instant of the last listen, null where there is none: one row, one column."""
-        return select(func.max(History.played_at)).where(*self.conditions)
+        return self._only(func.max, "played_at")
+
+    def _only(self, aggregate: Callable[[Any], Any], column: str) -> Select[Any]:
+        """An aggregate of a column: one row, one column. Listens of a subject are looked for once in a statement."""
+        if self.audience.subject is not None:
+            return select(aggregate(self.rows.c[column]))
+        return select(aggregate(getattr(History, column))).where(*self.conditions)
 
     def count(self) -> Select[int]:
         """The number of listens: one row, one column."""
@@ -129,7 +143,7 @@ class Selection:
 
     def distinct_listeners(self) -> Select[int]:
         """The number of users with a listen: one row, one column."""
-        return select(func.count(distinct(History.user_id))).where(*self.conditions)
+        return self._only(lambda user_id: func.count(distinct(user_id)), "user_id")
 
     def listeners_with(self, plays: ColumnElement[int]) -> Select[int]:
         """The number of users with at least `plays` listens, one or more: one row, one column.
