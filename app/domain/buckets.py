@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.domain.timezones import RESOLUTION, WindowError, clock_change, first_instant, local_date, period
 
-Unit = Literal["hour", "day", "week", "month", "year"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
+Unit = Literal["hour", "day", "week", "month", "quarter", "year"]
+UNITS: tuple[Unit, ...] = ("hour", "day", "week", "month", "year")
+CHART_UNITS: tuple[Unit, ...] = ("week", "month", "quarter", "year")
 MAX_BUCKETS = 10_000
+MAX_CHARTS = 120
 
 _HOUR = timedelta(hours=1)
 
@@ -22,10 +24,10 @@ class Bucket(NamedTuple):
 
 
 class BucketError(WindowError):
-    """A series of more than `MAX_BUCKETS` buckets; its parameter is `bucket`."""
+    """A series of too many buckets; its parameter is `bucket`."""
 
 
-def buckets(start: datetime, end: datetime, unit: Unit, tz: ZoneInfo) -> list[Bucket]:
+def buckets(start: datetime, end: datetime, unit: Unit, tz: ZoneInfo, most: int = MAX_BUCKETS) -> list[Bucket]:
     """The window `[start, end)` in buckets of one unit, ascending. Empty where `start` is not before `end`.
 
     Buckets are aligned to the calendar in `tz`, weeks to Monday; the first and the last are clipped to the window. They
@@ -35,7 +37,7 @@ def buckets(start: datetime, end: datetime, unit: Unit, tz: ZoneInfo) -> list[Bu
     is changed. It is thus one hour of one day at one offset from UTC and never longer than an hour: an hour that comes
     twice is two buckets, and the half hour that Lord Howe repeats is one of 30 minutes. Hours never cross a day.
 
-    Raises `BucketError` where there are more than `MAX_BUCKETS`, before it makes the rest.
+    Raises `BucketError` where there are more than `most`, before it makes the rest.
     """
     found: list[Bucket] = []
     left = start
@@ -46,10 +48,10 @@ def buckets(start: datetime, end: datetime, unit: Unit, tz: ZoneInfo) -> list[Bu
             continue
         found.append(Bucket(left, boundary))
         left = boundary
-        if len(found) == MAX_BUCKETS:
+        if len(found) == most:
             raise BucketError(
                 "bucket",
-                f"bucket must give at most {MAX_BUCKETS:,} buckets over the window, not more, as {unit} does: "
+                f"bucket must give at most {most:,} buckets over the window, not more, as {unit} does: "
                 "take a longer bucket or a shorter window",
             )
     if left < end:
@@ -70,6 +72,15 @@ def default_unit(start: datetime, end: datetime, tz: ZoneInfo) -> Unit:
     if (last.year - 5, last.month, last.day, last.time()) < (first.year, first.month, first.day, first.time()):
         return "month"
     return "year"
+
+
+def default_chart_unit(start: datetime, end: datetime, tz: ZoneInfo) -> Unit:
+    """The unit of charts when none is asked for: `month` where that gives at most `MAX_CHARTS`, else `year`."""
+    try:
+        buckets(start, end, "month", tz, MAX_CHARTS)
+    except BucketError:
+        return "year"
+    return "month"
 
 
 def _hours(start: datetime, tz: ZoneInfo) -> Iterator[datetime]:

@@ -100,14 +100,14 @@ class LiveRelation(Relation):
         by_track: Relation | None = None,
     ) -> None:
         super().__init__(name)
-        self._parts = parts
+        self.parts = parts
         self._one_by_one = one_by_one
         self._is_unique = is_unique
         self._by_track = by_track
 
     @cached_property
     def counts(self) -> CTE:
-        parts = self._parts.c
+        parts = self.parts.c
         if self._is_unique:
             return select(parts.id, parts.plays).cte(self.name)
         return select(parts.id, total(parts.plays).label("plays")).group_by(parts.id).cte(self.name)
@@ -117,12 +117,12 @@ class LiveRelation(Relation):
         return self._times().cte(self.name + "_times")
 
     def times_of(self, rows: CTE) -> CTE:
-        parts = select(self._parts).join_from(self._parts, rows, rows.c.id == self._parts.c.id).subquery()
+        parts = select(self.parts).join_from(self.parts, rows, rows.c.id == self.parts.c.id).subquery()
         few = LiveRelation(parts, self.name, one_by_one=self._one_by_one, is_unique=self._is_unique)
         return few._times().cte(self.name + "_times_of")
 
     def _times(self) -> Select[Any]:
-        parts = self._parts.c
+        parts = self.parts.c
         if self._by_track is not None:
             tracks: Any = self._by_track.times
             is_same, time = tracks.c.id == parts.track_id, tracks.c.listen_time_ms
@@ -130,10 +130,10 @@ class LiveRelation(Relation):
             tracks, is_same = looked_up(Track.id, parts.track_id, one_by_one=self._one_by_one)
             time = cast(lasting(tracks.c.duration_ms), BigInteger) * parts.plays
         if self._is_unique:
-            return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self._parts, tracks, is_same)
+            return select(parts.id, parts.plays, time.label("listen_time_ms")).join_from(self.parts, tracks, is_same)
         return (
             select(parts.id, total(parts.plays).label("plays"), total(time).label("listen_time_ms"))
-            .join_from(self._parts, tracks, is_same)
+            .join_from(self.parts, tracks, is_same)
             .group_by(parts.id)
         )
 

@@ -9,11 +9,12 @@ from apifairy import arguments
 from flask import request
 from marshmallow import Schema, ValidationError
 
+from app.domain.ranking import MAX_LIMIT
 from app.domain.timezones import quoted
 from app.web.errors import BadParameter, BadParametersError
 
 # Details that clients of the first version know, whatever is wrong with the parameter.
-LIMIT_DETAIL = "Limit must be between 1 and 100"
+LIMIT_DETAIL = "Limit must be between 1 and {most}"
 USER_ID_DETAIL = "Invalid user_id parameter"
 
 # Parameters that are checked against each other.
@@ -62,7 +63,7 @@ def _load(schema: Schema, names: set[str], path: dict[str, str]) -> dict[str, An
     if errors:
         order = [*path, *query, *errors]
         raise BadParametersError(
-            [_bad_parameter(name, errors[name], path) for name in sorted(errors, key=order.index)[:MOST_ERRORS]]
+            [_bad_parameter(name, errors[name], path, schema) for name in sorted(errors, key=order.index)[:MOST_ERRORS]]
         )
     return loaded
 
@@ -98,9 +99,9 @@ def _wrong_names(query: dict[str, list[str]], allowed: set[str]) -> dict[str, st
     return errors
 
 
-def _bad_parameter(name: str, detail: str, path: dict[str, str]) -> BadParameter:
+def _bad_parameter(name: str, detail: str, path: dict[str, str], schema: Schema) -> BadParameter:
     if name == "limit":
-        detail = LIMIT_DETAIL
+        detail = LIMIT_DETAIL.format(most=getattr(schema.fields.get("limit"), "maximum", MAX_LIMIT))
     elif name in path and name in ("user_id", "other_user_id"):
         detail = USER_ID_DETAIL
     # An unknown name may be of any length.

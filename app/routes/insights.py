@@ -5,7 +5,7 @@ from flask import Blueprint
 from app.routes.export import export
 from app.routes.measures import Insights
 from app.routes.presentation import keyset_pages, listen_time
-from app.schemas.answers import lists, pages, patterns
+from app.schemas.answers import charts, lists, pages, patterns
 from app.schemas.requests import audiences
 from app.schemas.requests import parameters as takes
 from app.schemas.requests.windows import InWindow
@@ -27,6 +27,10 @@ add("/distinct/tracks", service.distinct_tracks, InWindow, lists.NUMBER)
 add("/distinct/artists", service.distinct_artists, InWindow, lists.NUMBER)
 add("/distinct/primary-artists", service.distinct_primary_artists, InWindow, lists.NUMBER)
 add("/distinct/genres", service.distinct_genres, InWindow, lists.NUMBER)
+add("/charts/tracks", service.track_charts, takes.ChartsInWindow, charts.TrackChartsSchema())
+add("/charts/artists", service.artist_charts, takes.ChartsInWindow, charts.ArtistChartsSchema())
+add("/charts/primary-artists", service.primary_artist_charts, takes.ChartsInWindow, charts.ArtistChartsSchema())
+add("/charts/genres", service.genre_charts, takes.ChartsInWindow, charts.GenreChartsSchema())
 add("/summary", service.user_summary, takes.TodayInWindow, pages.UserSummarySchema())
 add("/activity", service.activity, takes.ActivityInWindow, patterns.ActivitySchema())
 add("/clock", service.clock, InWindow, patterns.ClockSchema())

@@ -8,13 +8,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.domain.audience import Audience
-from app.domain.buckets import Unit, bucket_around, buckets, default_unit
-from app.domain.timezones import RESOLUTION, aware
+from app.domain.buckets import MAX_BUCKETS, Unit, default_unit
 from app.domain.windows import Window
 from app.listens.live import Listens
-from app.listens.relations import side_by_side
 from app.listens.sources import listens_of
 from app.listens.statements import execute, run
+from app.services.series import buckets_of
 
 
 @dataclass(frozen=True)
@@ -52,22 +51,14 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
     days, `month` up to 5 years, else `year`. More than 10,000 buckets are an error (BucketError).
     """
     listens = listens_of(session, audience, window)
-    start, end = window.start, window.end
-    if start is None or end is None:
-        found = run(session, _ends_query, listens).one()
-        if found.first is None:
-            return Activity(window, bucket or "day", [])
-        first, last = aware(found.first), aware(found.last)
-        bucket = bucket or default_unit(start or first, end or last + RESOLUTION, window.tz)
-        start = start or bucket_around(first, bucket, window.tz).start
-        end = end or bucket_around(last, bucket, window.tz).end
-    bucket = bucket or default_unit(start, end, window.tz)
-    spans = buckets(start, end, bucket, window.tz)
+    unit, spans = buckets_of(session, listens, bucket, default_unit, MAX_BUCKETS)
+    if not spans:
+        return Activity(window, unit or "day", [])
     groups = listens.by_bucket([span.start for span in spans])
     by_number = {row.number: row for row in execute(session, select(groups), listens.values)}
     return Activity(
         window,
-        bucket,
+        unit or "day",
         [
             ActivityBucket(span.start, span.end, by_number[number].plays, by_number[number].listen_time_ms)
             if number in by_number
@@ -75,10 +66,6 @@ def activity(session: Session, audience: Audience, window: Window, bucket: Unit 
             for number, span in enumerate(spans, start=1)
         ],
     )
-
-
-def _ends_query(listens: Listens) -> Select[Any]:
-    return side_by_side({"first": listens.first(), "last": listens.last()})
 
 
 def clock(session: Session, audience: Audience, window: Window) -> Clock:

@@ -1,6 +1,7 @@
 """What the routes of one user's insights call: the measures that there are for a user."""
 
 from app.services.activity import activity, clock
+from app.services.charts import artist_charts, genre_charts, primary_artist_charts, track_charts
 from app.services.comparison import compare
 from app.services.discoveries import discovered_artists, discovered_tracks
 from app.services.export import export
@@ -23,6 +24,7 @@ from app.services.wrapped import review, wrapped
 
 __all__ = [
     "activity",
+    "artist_charts",
     "clock",
     "compare",
     "discovered_artists",
@@ -33,8 +35,10 @@ __all__ = [
     "distinct_tracks",
     "export",
     "features",
+    "genre_charts",
     "history",
     "on_this_day",
+    "primary_artist_charts",
     "review",
     "sessions",
     "streaks",
@@ -44,6 +48,7 @@ __all__ = [
     "top_tracks",
     "total_listen_time",
     "total_listens",
+    "track_charts",
     "user_summary",
     "wrapped",
 ]

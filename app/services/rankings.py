@@ -190,7 +190,7 @@ def _rank(
             rank=row.rank,
             count=row.plays,
             listen_time_ms=row.listen_time_ms,
-            share=_share(row, whole.all_listens, ranking.by),
+            share=share(row, whole.all_listens, ranking.by),
             previous=previous.get(row.id, Previous(None, None)) if ranking.compare else None,
         )
         for row in rows
@@ -209,6 +209,7 @@ def _ranks_query(listens: Listens, relation: Choice, by: SortBy) -> Select[Any]:
     return rows.ranks_of(bindparam("ids", type_=ARRAY(rows.counts.c.id.type)), by)
 
 
-def _share(row: Any, all_listens: int, by: SortBy) -> float:
+def share(row: Any, all_listens: int, by: SortBy) -> float:
+    """A row's part of the listens, or of the listen time, which `all_listens` is then; 0 where that is 0."""
     part = row.plays if by is SortBy.COUNT else row.listen_time_ms
     return part / all_listens if all_listens else 0.0

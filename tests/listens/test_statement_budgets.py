@@ -35,11 +35,15 @@ PAGES = [
     "/insights/on-this-day/1",
     "/insights/wrapped/1/2026",
     "/insights/review/1",
+    *(f"/insights/charts/{kind}/1" for kind in ("tracks", "artists", "primary-artists", "genres")),
     "/insights/compare/1/2",
     "/insights/tracks/heard",
     "/insights/artists/heard",
 ]
 MOST = dict.fromkeys(PAGES, 8) | {
+    # The ends of the listens, all charts, and what the catalogue knows of them.
+    **{f"/insights/charts/{kind}/1": 3 for kind in ("tracks", "artists", "primary-artists")},
+    "/insights/charts/genres/1": 2,
     "/insights/compare/1/2": 3,  # the comparison, and the names of artists and tracks
     "/insights/artists/heard": 10,  # followers and genres besides all that a track's page has, and the rank
 }

@@ -194,7 +194,7 @@ def ask_everything(client: FlaskClient) -> None:
         answer = client.open(
             operation.path.format(**values),
             method=operation.method,
-            query_string="limit=100" if "limit" in operation.in_query else "",
+            query_string="limit=20" if "limit" in operation.in_query else "",
             headers={"X-Invalidation-Secret": SECRET},
             buffered=True,
         )

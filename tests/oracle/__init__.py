@@ -40,7 +40,7 @@ Pages
 16. Compare: `similarity` of a user with itself is 1, and 0 without listens of primary artists.
 """
 
-from tests.oracle.days import activity, clock, on_this_day, review, sessions, streaks, wrapped
+from tests.oracle.days import activity, charts, clock, on_this_day, review, sessions, streaks, wrapped
 from tests.oracle.lists import Asked, discoveries, distinct, top, total_listen_time, total_listens
 from tests.oracle.pages import artist_page, compare, export, features, history, summary, track_page
 from tests.oracle.world import FEATURES, Listen, Track, World
@@ -53,6 +53,7 @@ __all__ = [
     "World",
     "activity",
     "artist_page",
+    "charts",
     "clock",
     "compare",
     "discoveries",

@@ -146,10 +146,10 @@ class Bucket(NamedTuple):
 
 
 class TooManyBucketsError(ValueError):
-    """More than `MOST_BUCKETS`."""
+    """More buckets than an answer may have."""
 
 
-def buckets(start: datetime, end: datetime, unit: str, tz: ZoneInfo) -> list[Bucket]:
+def buckets(start: datetime, end: datetime, unit: str, tz: ZoneInfo, most: int = MOST_BUCKETS) -> list[Bucket]:
     """The span cut where calendar periods begin; an hour begins where the clock shows a full one or is changed."""
     cuts = [start]
     for cut in _hours(start, tz) if unit == "hour" else _periods(start, unit, tz):
@@ -157,7 +157,7 @@ def buckets(start: datetime, end: datetime, unit: str, tz: ZoneInfo) -> list[Buc
             break
         if cut > cuts[-1]:  # a day that the zone left out is empty
             cuts.append(cut)
-        if len(cuts) > MOST_BUCKETS:
+        if len(cuts) > most:
             raise TooManyBucketsError
     return [Bucket(*pair) for pair in zip(cuts, [*cuts[1:], end], strict=True)]
 

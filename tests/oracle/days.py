@@ -1,6 +1,7 @@
 """The insights that have days and hours in them."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from tests.oracle.calendar import (
     DAY,
     MICROSECOND,
     Bucket,
+    TooManyBucketsError,
     Window,
     bucket_around,
     buckets,
@@ -17,7 +19,7 @@ from tests.oracle.calendar import (
     instant_text,
     local_date,
 )
-from tests.oracle.lists import Asked, counts, discovered, distinct, top
+from tests.oracle.lists import Asked, Kind, counts, discovered, distinct, ranking, top
 from tests.oracle.world import Listen
 
 
@@ -33,7 +35,7 @@ def window_body(window: Window) -> dict[str, Any]:
 
 def activity(asked: Asked, *, bucket: str | None = None) -> dict[str, Any]:
     """A series; raises TooManyBucketsError for too long a one."""
-    unit, spans = _series(asked, bucket)
+    unit, spans = _series(asked, bucket, default_unit, "day", 10_000)
     rows = []
     for span in spans:
         listens = [listen for listen in asked.listens if span.start <= listen.played_at < span.end]
@@ -41,19 +43,49 @@ def activity(asked: Asked, *, bucket: str | None = None) -> dict[str, Any]:
     return {"window": window_body(asked.window), "bucket": unit, "buckets": rows}
 
 
-def _series(asked: Asked, asked_unit: str | None) -> tuple[str, list[Bucket]]:
+def charts(asked: Asked, kind: Kind, *, bucket: str | None = None, by: str = "count", limit: int = 5) -> dict[str, Any]:
+    """The head of each bucket's list, newest first; raises TooManyBucketsError for more than 120 buckets."""
+    unit, spans = _series(asked, bucket, charts_unit, "month", 120)
+    before: dict[Any, int] = {}
+    bodies = []
+    for span in spans:
+        of_bucket = asked.over(Window("custom", span.start, span.end, asked.window.tz))
+        rows = top(of_bucket, kind, by=by, limit=limit)
+        for place, row in zip(ranking(of_bucket, kind, by), rows, strict=False):
+            row["previous_rank"] = before.get(place.key)
+        before = {row.key: row.rank for row in ranking(of_bucket, kind, by)}
+        bodies.append({"start": instant_text(span.start), "end": instant_text(span.end), "rows": rows})
+    return {"window": window_body(asked.window), "bucket": unit, "buckets": bodies[::-1]}
+
+
+def charts_unit(first: datetime, end: datetime, tz: ZoneInfo) -> str:
+    """Months where that gives at most 120, else years."""
+    try:
+        buckets(first, end, "month", tz, 120)
+    except TooManyBucketsError:
+        return "year"
+    return "month"
+
+
+def _series(
+    asked: Asked,
+    asked_unit: str | None,
+    default: Callable[[datetime, datetime, ZoneInfo], str],
+    empty: str,
+    most: int,
+) -> tuple[str, list[Bucket]]:
     start, end, tz = asked.window.start, asked.window.end, asked.window.tz
     if (start is None or end is None) and not asked.listens:
-        return asked_unit or "day", []
+        return asked_unit or empty, []
     first, last = start, end and end - MICROSECOND
     if first is None:
         first = asked.listens[0].played_at
     if last is None:
         last = asked.listens[-1].played_at
-    unit = asked_unit or default_unit(first, last + MICROSECOND, tz)
+    unit = asked_unit or default(first, last + MICROSECOND, tz)
     start = start or bucket_around(first, unit, tz).start
     end = end or bucket_around(last, unit, tz).end
-    return unit, buckets(start, end, unit, tz)
+    return unit, buckets(start, end, unit, tz, most)
 
 
 def clock(asked: Asked) -> dict[str, Any]:

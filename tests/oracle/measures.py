@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.oracle.days import activity, clock, review, sessions, streaks
+from tests.oracle.days import activity, charts, clock, review, sessions, streaks
 from tests.oracle.lists import (
     Asked,
     Kind,
@@ -79,6 +79,19 @@ def _discoveries(name: str, kind: Kind) -> Measure:
     )
 
 
+def _charts(kind: Kind) -> Measure:
+    def parameters(rng: Random) -> dict[str, Any]:
+        shape = rng.choice(({}, {"bucket": rng.choice(("week", "month", "quarter", "year"))}))
+        return any_limit(rng) | shape | rng.choice(({}, {"by": rng.choice(("count", "listen_time"))}))
+
+    return Measure(
+        f"charts/{kind}",
+        partial(charts, kind=kind),
+        lambda asked, page: any(len(bucket["rows"]) > 1 for bucket in page["buckets"]),
+        parameters,
+    )
+
+
 def _distinct(kind: Kind) -> Measure:
     return Measure(f"distinct/{kind}", partial(distinct, kind=kind), lambda _asked, number: number > 1)
 
@@ -109,6 +122,7 @@ SHARED = [
 OF_USER = [
     *SHARED,
     Measure("streaks", streaks, lambda _asked, found: any(run["days"] > 1 for run in found["streaks"]), any_limit),
+    *map(_charts, KINDS),
     Measure("review", review, lambda _asked, page: page["distinct_tracks"] > 1, default_range="this_month"),
     Measure(
         "sessions",

@@ -11,8 +11,17 @@ from flask import current_app
 from marshmallow import ValidationError, post_load, pre_load, validates_schema
 
 from app.domain.audience import Audience
-from app.domain.buckets import UNITS
-from app.domain.ranking import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Page, Ranking, SortBy
+from app.domain.buckets import CHART_UNITS, UNITS
+from app.domain.ranking import (
+    DEFAULT_CHART_LIMIT,
+    DEFAULT_LIMIT,
+    MAX_CHART_LIMIT,
+    MAX_LIMIT,
+    MAX_OFFSET,
+    Page,
+    Ranking,
+    SortBy,
+)
 from app.domain.timezones import WindowError, first_instant
 from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
@@ -84,6 +93,18 @@ class ActivityInWindow(InWindow):
     """The buckets of a series."""
 
     bucket = Choice(UNITS, None, "The unit of the buckets. `day` up to 92 days, `month` up to 5 years, else `year`.")
+
+
+class ChartsInWindow(InWindow):
+    """The charts of a window."""
+
+    bucket = Choice(CHART_UNITS, None, "The unit of the buckets. `month` where that gives at most 120, else `year`.")
+    by = Choice(tuple(SortBy), SortBy.COUNT.value, "The measure that the lists are ranked by.")
+    limit = BoundedInteger(1, MAX_CHART_LIMIT, DEFAULT_CHART_LIMIT, "The number of rows of each bucket.")
+
+    @post_load
+    def _by(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return data | {"by": SortBy(data["by"])}
 
 
 class WithLimit(Parameters):
