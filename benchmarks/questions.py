@@ -139,6 +139,7 @@ def _measures(user: str, end: datetime, measures: Iterable[str], ranges: Iterabl
     for kind in ("tracks", "artists", "primary-artists", "genres"):
         yield f"/insights/charts/{kind}/{user}?bucket=month&from={end - timedelta(days=1095):%Y-%m-%d}"
         yield f"/insights/charts/{kind}/{user}?bucket=week&from={end - timedelta(days=830):%Y-%m-%d}"
+    yield from (f"/insights/forgotten/{kind}/{user}" for kind in ("tracks", "artists"))
     yield from (f"/insights/review/{user}?range={range}" for range in ranges)
     yield from (f"/insights/compare/{user}/{{other}}?range={range}" for range in ranges)
 

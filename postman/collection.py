@@ -23,6 +23,7 @@ OFFERED = {
     "by": "listen_time",
     "compare": "previous",
     "bucket": "week",
+    "days": "365",
     "gap_minutes": "60",
     "as_string": "true",
     "date": "2026-02-28",

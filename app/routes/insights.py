@@ -21,6 +21,8 @@ add("/top/primary-artists", service.top_primary_artists, takes.RankedInWindow, l
 add("/top/genres", service.top_genres, takes.RankedInWindow, lists.RankedGenreSchema(many=True))
 add("/discoveries/tracks", service.discovered_tracks, takes.PagesInWindow, lists.DiscoveredTrackSchema(many=True))
 add("/discoveries/artists", service.discovered_artists, takes.PagesInWindow, lists.DiscoveredArtistSchema(many=True))
+add("/forgotten/tracks", service.forgotten_tracks, takes.ForgottenInWindow, lists.ForgottenTrackSchema(many=True))
+add("/forgotten/artists", service.forgotten_artists, takes.ForgottenInWindow, lists.ForgottenArtistSchema(many=True))
 add("/total/listens", service.total_listens, InWindow, lists.NUMBER)
 add("/total/listen-time", listen_time(service.total_listen_time), takes.ListenTimeInWindow, lists.LISTEN_TIME)
 add("/distinct/tracks", service.distinct_tracks, InWindow, lists.NUMBER)

@@ -6,6 +6,7 @@ from app.services.comparison import compare
 from app.services.discoveries import discovered_artists, discovered_tracks
 from app.services.export import export
 from app.services.features import features
+from app.services.forgotten import forgotten_artists, forgotten_tracks
 from app.services.on_this_day import on_this_day
 from app.services.playback import history
 from app.services.rankings import top_artists, top_genres, top_primary_artists, top_tracks
@@ -35,6 +36,8 @@ __all__ = [
     "distinct_tracks",
     "export",
     "features",
+    "forgotten_artists",
+    "forgotten_tracks",
     "genre_charts",
     "history",
     "on_this_day",

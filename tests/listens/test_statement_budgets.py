@@ -21,6 +21,8 @@ LISTS = [
     *(f"/insights/{path}/1" for path in USER_LISTS),
     *(f"/insights/global/{path}" for path in [*USER_LISTS, "top/listeners"]),
 ]
+# Lists that are compared with no other window.
+FORGOTTEN = [f"/insights/forgotten/{kind}/1" for kind in ("tracks", "artists")]
 NUMBERS = [
     *(f"/insights/{path}/1" for path in USER_NUMBERS),
     *(f"/insights/global/{path}" for path in [*USER_NUMBERS, "distinct/listeners"]),
@@ -79,7 +81,7 @@ def number_of_statements(statements: list[str], client: FlaskClient, path: str, 
 
 
 @pytest.mark.usefixtures("long_history")
-@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("path", LISTS + FORGOTTEN)
 def test_a_list_takes_at_most_two_statements_whatever_its_length(
     path: str, client: FlaskClient, statements: list[str]
 ) -> None:

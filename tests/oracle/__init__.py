@@ -41,7 +41,7 @@ Pages
 """
 
 from tests.oracle.days import activity, charts, clock, on_this_day, review, sessions, streaks, wrapped
-from tests.oracle.lists import Asked, discoveries, distinct, top, total_listen_time, total_listens
+from tests.oracle.lists import Asked, discoveries, distinct, forgotten, top, total_listen_time, total_listens
 from tests.oracle.pages import artist_page, compare, export, features, history, summary, track_page
 from tests.oracle.world import FEATURES, Listen, Track, World
 
@@ -60,6 +60,7 @@ __all__ = [
     "distinct",
     "export",
     "features",
+    "forgotten",
     "history",
     "on_this_day",
     "review",

@@ -146,6 +146,33 @@ def discovered(asked: Asked, kind: Kind) -> list[tuple[Any, datetime]]:
     return sorted(found, key=lambda item: item[1], reverse=True)
 
 
+def forgotten(
+    asked: Asked, kind: Kind, *, by: str = "count", limit: int = 10, offset: int = 0, days: int = 180
+) -> list[dict[str, Any]]:
+    """A page of what has listens in the window, and none in the last days."""
+    return [
+        {
+            "rank": row.rank,
+            **description(asked.world, kind, row.key),
+            **counts(asked, row.listens),
+            "last_listened_at": instant_text(_last_listens(asked, kind)[row.key]),
+        }
+        for row in forgotten_list(asked, kind, by=by, days=days)[offset : offset + limit]
+    ]
+
+
+def forgotten_list(asked: Asked, kind: Kind, *, by: str = "count", days: int = 180, **_page: Any) -> list[Ranked]:
+    """The whole list of what is forgotten."""
+    recently = asked.over(Window.named(f"{days}d", asked.window.tz, asked.now))
+    late = {key for listen in recently.listens for key in counted_for(asked.world, kind, listen)}
+    left = [row for row in ranking(asked, kind, by) if row.key not in late]
+    return [row._replace(rank=1 + sum(other.rank < row.rank for other in left)) for row in left]
+
+
+def _last_listens(asked: Asked, kind: Kind) -> dict[Any, datetime]:
+    return {key: listen.played_at for listen in asked.ever for key in counted_for(asked.world, kind, listen)}
+
+
 def total_listens(asked: Asked) -> int:
     """The number of listens."""
     return len(asked.listens)

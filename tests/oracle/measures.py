@@ -12,6 +12,8 @@ from tests.oracle.lists import (
     discovered,
     discoveries,
     distinct,
+    forgotten,
+    forgotten_list,
     ranking,
     top,
     total_listen_time,
@@ -28,7 +30,8 @@ def _nothing(_rng: Random) -> dict[str, Any]:
 class Measure(NamedTuple):
     """A path below `/insights` or `/insights/global`, and what is right there.
 
-    `answer` takes what is asked and the parameters. `total` gives the rows over all pages, where the answer is a list.
+    `answer` takes what is asked and the parameters. `total` gives the rows over all pages, where the answer is
+    a list.
     `default_range` is the window where none is asked for. `has_substance` tells of a right answer whether it is
     about anything that could be wrong.
     """
@@ -56,7 +59,7 @@ def _ranked(kind: Kind) -> Measure:
     def parameters(rng: Random) -> dict[str, Any]:
         return any_page(rng) | rng.choice(({"by": "listen_time"}, {"by": "count"}, {}))
 
-    def total(asked: Asked) -> int:
+    def total(asked: Asked, **_given: Any) -> int:
         return len(ranking(asked, kind))
 
     return Measure(
@@ -75,7 +78,7 @@ def _discoveries(name: str, kind: Kind) -> Measure:
         partial(discoveries, kind=kind),
         lambda _asked, rows: bool(rows),
         any_page,
-        lambda asked: len(discovered(asked, kind)),
+        lambda asked, **_given: len(discovered(asked, kind)),
     )
 
 
@@ -89,6 +92,21 @@ def _charts(kind: Kind) -> Measure:
         partial(charts, kind=kind),
         lambda asked, page: any(len(bucket["rows"]) > 1 for bucket in page["buckets"]),
         parameters,
+    )
+
+
+def _forgotten(kind: Kind) -> Measure:
+    def parameters(rng: Random) -> dict[str, Any]:
+        days = rng.choice(({}, {"days": rng.choice((1, 2, 7, 8, 3660))}))
+        return any_page(rng) | days | rng.choice(({}, {"by": rng.choice(("count", "listen_time"))}))
+
+    return Measure(
+        f"forgotten/{kind}",
+        partial(forgotten, kind=kind),
+        # Most are not forgotten where the window goes on until today.
+        lambda asked, rows: bool(rows) or bool(asked.listens),
+        parameters,
+        lambda asked, **given: len(forgotten_list(asked, kind, **given)),
     )
 
 
@@ -123,6 +141,8 @@ OF_USER = [
     *SHARED,
     Measure("streaks", streaks, lambda _asked, found: any(run["days"] > 1 for run in found["streaks"]), any_limit),
     *map(_charts, KINDS),
+    _forgotten("tracks"),
+    _forgotten("artists"),
     Measure("review", review, lambda _asked, page: page["distinct_tracks"] > 1, default_range="this_month"),
     Measure(
         "sessions",

@@ -61,7 +61,7 @@ def check(answer: TestResponse, measure: Measure, asked: Asked, given: dict[str,
     assert answer.status_code == 200, answer.text
     assert difference(answer.json, expected, measure.path) is None
     if measure.total is not None:
-        assert answer.headers["X-Total-Count"] == str(measure.total(asked))
+        assert answer.headers["X-Total-Count"] == str(measure.total(asked, **given))
         for name, value in window_headers(asked.window).items():
             assert answer.headers.get(name) == value
 

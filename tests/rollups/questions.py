@@ -182,6 +182,11 @@ def questions(
             "history": {"before": None, "limit": 5},
             "on_this_day": {"window": Window.all_time(window.tz), "today": today},
             "wrapped": {"window": Window(CUSTOM, begins, ends, window.tz), "year": year},
+            "forgotten_artists": {
+                "window": window,
+                "recently": Window.named("30d", window.tz, now),
+                "ranking": ranking,
+            },
             "track_charts": {"window": window, "bucket": None, "by": ranking.by, "limit": 3},
             "review": {"window": window},
             "compare": {"window": window, "other": Audience.user(other).about(audience.subject), "limit": 3},

@@ -35,10 +35,14 @@ def fill(platform: Platform) -> None:
         "6QgjcU0zLnzq5OrUoSZ3OK", "Run to Me", 210_000, [band], [singer], image, "https://previews.example.com/run", {}
     )
     rain = platform.track("1RTray5NRStsFK0Pi9Mx4a", "Rain", 184_500, [singer], images=image, features={"energy": 0.2})
+    hush = platform.track(
+        "0VjIjW4GlUZAMYd2vXMi3b", "Hush", 196_000, [platform.artist("2ye2Wgw4gimLv2eAKyk1NB", "Ida Lund")]
+    )
     platform.popularity(run, "2026-11-01", 51)
     platform.popularity(band, "2026-11-01", 64)
     platform.followers(band, "2026-11-01", 1000)
     for user, track, at in (
+        (ana, hush, "2024-03-02T19:40"),
         (ana, run, "2024-11-23T20:15"),
         (ana, run, "2026-11-21T21:00"),
         (ana, run, "2026-11-22T21:03:30.25"),
@@ -52,7 +56,7 @@ def fill(platform: Platform) -> None:
 def query_of(path: str, parameters: list[dict[str, str]]) -> str:
     """A window and a zone where the route takes them."""
     names = {parameter["name"] for parameter in parameters}
-    if "range" in names:
+    if "range" in names and "days" not in names:  # what was played this month is not forgotten
         return f"?{WINDOW}"
     return "?tz=Europe/Paris" if "tz" in names else ""
 

@@ -123,6 +123,23 @@ class DiscoveredArtistSchema(DiscoverySchema, ArtistSchema):
     """A primary artist listened to for the first time."""
 
 
+class ForgottenSchema(ObjectSchema):
+    """A place in a ranked list, and the last listen ever."""
+
+    rank = fields.Integer(required=True, metadata={"minimum": 1})
+    count = fields.Integer(required=True, metadata={"minimum": 1})
+    listen_time_ms = fields.Integer(required=True, metadata={"minimum": 0})
+    last_listened_at = Instant(required=True)
+
+
+class ForgottenTrackSchema(ForgottenSchema, TrackSchema):
+    """A track without a listen of late."""
+
+
+class ForgottenArtistSchema(ForgottenSchema, ArtistSchema):
+    """An artist, as credited, without a listen of late."""
+
+
 class ListHeaders(Schema):
     """The headers of a list."""
 

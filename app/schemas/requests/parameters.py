@@ -45,10 +45,25 @@ class PagesInWindow(InPages, InWindow):
     """A page of a list over a window."""
 
 
-class RankedInWindow(InPages, InWindow):
-    """A page of a ranked list over a window."""
+class SortedInWindow(InPages, InWindow):
+    """A page of a list over a window, sorted by a measure."""
 
     by = Choice(tuple(SortBy), SortBy.COUNT.value, "The measure that the list is ranked by.")
+
+    @post_load
+    def _page(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        ranking = Ranking(
+            limit=data.pop("limit"),
+            offset=data.pop("offset"),
+            by=SortBy(data.pop("by")),
+            compare=data.pop("compare", None) is not None,
+        )
+        return data | {"ranking": ranking}
+
+
+class RankedInWindow(SortedInWindow):
+    """A page of a top list over a window."""
+
     compare = Choice(
         ("previous",), None, "Adds each row's rank and count in the window just before. Needs a window of two ends."
     )
@@ -61,15 +76,17 @@ class RankedInWindow(InPages, InWindow):
             except WindowError as error:
                 raise ValidationError(error.detail, "compare") from error
 
+
+class ForgottenInWindow(SortedInWindow):
+    """A window, and the days of late that are looked at for listens."""
+
+    days = BoundedInteger(1, 3660, 180, "The last days, today included, without a listen.")
+
     @post_load
-    def _page(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        ranking = Ranking(
-            limit=data.pop("limit"),
-            offset=data.pop("offset"),
-            by=SortBy(data.pop("by")),
-            compare=data.pop("compare") is not None,
-        )
-        return data | {"ranking": ranking}
+    def _make_window(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        data = super()._make_window(data)
+        recently = Window.named(f"{data.pop('days')}d", data["window"].tz, current_app.config["CLOCK"]())
+        return data | {"recently": recently}
 
 
 class ListenTimeInWindow(InWindow):
