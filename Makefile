@@ -14,7 +14,7 @@ WHEELS := --only-binary :all: --no-binary yattag
 # For every platform, and every Python from 3.11 on.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(WHEELS)
 
-.PHONY: help run test test-thorough lint lock audit fuzz mutants bench faults postman postman-check image-check stop clean
+.PHONY: help run test test-thorough lint lock audit fuzz mutants bench faults postman postman-check screenshots image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ lint: .venv/installed  ## check style, types, the rooms' imports, security, the 
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/codespell
 	$(BIN)/python .ci/plain_english.py
+	@# The page's scripts: types, style, and the packages that its tests compare with.
+	@if command -v npm >/dev/null; then cd app/page && npm ci --no-progress --no-audit --no-fund && npm run check; \
+		else echo "npm is not installed here: the page's scripts are not checked."; fi
 
 lock: .venv/installed  ## write requirements.txt, -batch.txt and -dev.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
@@ -67,6 +70,9 @@ postman: .venv/installed  ## write the Postman collection from the OpenAPI docum
 postman-check: .venv/installed  ## send the Postman collection to the service with demo data (needs npm)
 	$(BIN)/python -m postman.check
 
+screenshots: .venv/installed  ## draw the pictures of the page in docs/ again (needs Chromium)
+	$(BIN)/python -m tests.page.screenshots
+
 image-check: .venv/installed  ## build the image without an engine, and try it (needs root, buildah, debootstrap)
 	.ci/image-check
 
@@ -75,7 +81,7 @@ stop:  ## stop a running or left-over service and its PostgreSQL
 
 clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
-	rm -rf .venv .data .mutants .coverage postman/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .data .mutants .coverage postman/node_modules app/page/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Made last, so that an installation that was broken off is begun again.

@@ -218,6 +218,7 @@ class SettingsSchema(Schema):
     RATELIMIT_DEFAULT = fields.String(load_default="600 per minute", validate=_check_rate_limits)
     TRUSTED_PROXIES = _integer(0, 0, 10)
 
+    EXPLORER = _boolean(False)
     DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
 
     @validates_schema

@@ -19,6 +19,7 @@ from app.routes.docs import docs_bp
 from app.routes.entities import entities_bp
 from app.routes.insights import insights_bp
 from app.routes.insights_global import insights_global_bp
+from app.routes.page import page_bp
 from app.routes.service import service_bp
 from app.telemetry import logs
 from app.web import auth, compression, errors, headers, limits, openapi
@@ -46,7 +47,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     database.init_app(app)
     compression.init_app(app)
-    for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp):
+    for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp, page_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)
     if proxies := app.config["TRUSTED_PROXIES"]:

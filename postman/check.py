@@ -38,6 +38,7 @@ def main() -> int:
             "SQLALCHEMY_DATABASE_URI": server.uri(DATABASE),
             "API_KEYS": f"newman:{hashlib.sha256(key.encode()).hexdigest()}",
             "CACHE_INVALIDATION_SECRET": secret,
+            "EXPLORER": "true",
         }
         with _service(settings) as url:
             return _newman(baseUrl=url, apiKey=key, invalidationSecret=secret)

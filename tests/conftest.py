@@ -96,7 +96,8 @@ def connection(engine: Engine) -> Iterator[Connection]:
 @pytest.fixture
 def settings(database_url: str) -> dict[str, Any]:
     """The service's settings; a module or class may override this fixture to change some."""
-    return load_settings({"SQLALCHEMY_DATABASE_URI": database_url, "CACHE_INVALIDATION_SECRET": SECRET})
+    given = {"SQLALCHEMY_DATABASE_URI": database_url, "CACHE_INVALIDATION_SECRET": SECRET, "EXPLORER": "true"}
+    return load_settings(given)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def service(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A service with a key and a secret, on what the examples are made of."""
     folder = tmp_path_factory.mktemp("service")
     with database(server_url, "clients", fill) as engine, starting(folder, url_of(engine)) as start:
-        yield start(WEB_CONCURRENCY="1", API_KEYS=pairs())
+        yield start(WEB_CONCURRENCY="1", API_KEYS=pairs(), EXPLORER="true")
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def main(server: EmbeddedPostgres | None = None, size: Size | None = None) -> No
     `server` and `size` are the embedded database and the demo data to put into it.
     """
     with _wrong_setting_ends():
-        settings = load_settings() | {"ALLOW_ANONYMOUS": True}
+        settings = load_settings() | {"ALLOW_ANONYMOUS": True, "EXPLORER": True}
     flask = FlaskGroup(create_app=lambda: create_app(settings, server, size))
     arguments = ["run", f"--port={settings['FLASK_RUN_PORT']}", "--debug" if settings["DEBUG"] else "--no-debug"]
     flask.main(arguments, prog_name="run.py")

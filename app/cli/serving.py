@@ -104,10 +104,11 @@ def _progress(title: str) -> Iterator[Callable[[float], None]]:
 def _banner(app: Flask, url: str) -> str:
     first_user = _first_user(app)
     insight = f"/insights/top/tracks/{first_user}?limit=3" if first_user else "/insights/global/top/tracks?limit=3"
+    explorer = f"  {url}/        everything that was listened to, as pictures\n" if app.config["EXPLORER"] else ""
     return f"""
 songswap-insights serves {url}
 
-  {url}/docs    every request, to try in the browser
+{explorer}  {url}/docs    every request, to try in the browser
   {url}{insight}
   {url}/health
 

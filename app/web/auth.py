@@ -34,6 +34,7 @@ ACCESS = {
     "cache": Access.KEY,
     "docs": Access.DOCS,
     "static": Access.DOCS,
+    "page": Access.OPEN,
     "service.health": Access.OPEN,
     "service.ready": Access.OPEN,
     "service.metrics": Access.METRICS,

@@ -3,20 +3,25 @@
 from flask import Flask, Response
 from flask_cors import CORS
 
-# For `/docs`, the only page: scripts, styles and requests are this service's own, and no other page may frame it.
-# Swagger UI's style sheet has its pictures in data: URLs.
-PAGE_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
+
+def policy(*, styles: str = "", images: str = "") -> str:
+    """What a page may load: its scripts, styles and requests are this service's own, and no other page may frame it.
+
+    `styles` and `images` are sources beyond that; pictures may stand in data: URLs.
+    """
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            f"style-src 'self' {styles}".rstrip(),
+            f"img-src 'self' data: {images}".rstrip(),
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
 
 # The headers that a page of another origin may send, in addition to the safe ones.
 TAKEN = ["Authorization", "If-None-Match", "X-API-Key", "X-Invalidation-Secret", "X-Request-ID"]
@@ -32,7 +37,7 @@ def harden(response: Response) -> Response:
     """Forbid browsers to guess an answer's type, and restrict what a page may load."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy())
     return response
 
 

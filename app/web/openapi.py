@@ -27,7 +27,8 @@ CACHE_HEADERS = {
     },
 }
 
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM = {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}
 
 
 def _header(description: str, kind: str) -> Json:
@@ -61,6 +62,18 @@ REFUSALS: dict[str, Json] = {
 
 # These give no JSON, and so nothing that APIFairy could describe.
 TEXTS: dict[str, Json] = {
+    "/": {
+        "operationId": "page_explorer",
+        "tags": ["Docs"],
+        "summary": "A page that shows every insight as pictures and tables, where `EXPLORER` is on.",
+        "responses": {
+            "200": {
+                "description": "A page.",
+                "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
+            },
+            "404": {"description": "EXPLORER is off.", "content": {"application/json": {"schema": _PROBLEM_SCHEMA}}},
+        },
+    },
     "/docs": {
         "operationId": "docs_docs",
         "tags": ["Docs"],

@@ -85,7 +85,7 @@ def test_serves_what_it_prints_and_stops_all_of_it(
 ) -> None:
     process = run()
     urls = re.findall(r"http://\S+", banner(process))
-    assert len(urls) == 4
+    assert len(urls) == 5
     for url in urls[1:]:
         with urlopen(url, timeout=30) as response:
             assert response.status == 200

@@ -12,7 +12,7 @@ from app import create_app
 from config import load_settings
 from tests.conftest import SECRET
 
-STATIC = {"static", "docs.static"}
+STATIC = {"static", "docs.static", "page.static"}
 
 
 def test_the_document_is_valid_openapi_3_1(client: FlaskClient) -> None:

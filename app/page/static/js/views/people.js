@@ -1,0 +1,68 @@
+// Two people compared.
+
+import { count, percent } from "../format.js";
+import { h, picture } from "../dom.js";
+import { address, insight, question } from "../state.js";
+import { words } from "../words.js";
+import { subjectOfRow } from "./lists.js";
+
+/** @param {any} row @param {number} most */
+function pair(row, most) {
+  const { name, detail, changes } = subjectOfRow(row);
+  const [mine, theirs] = row.counts;
+  return h(
+    "li",
+    {},
+    h("span", { class: "side left", "--part": mine / most }, count(mine)),
+    h(
+      "a",
+      { class: "what", href: address(changes) },
+      row.image_url ? picture(row.image_url) : null,
+      h("span", {}, h("b", {}, name), detail ? h("small", {}, detail) : null),
+    ),
+    h("span", { class: "side right", "--part": theirs / most }, count(theirs)),
+  );
+}
+
+/** @param {string} title @param {any[]} rows */
+function shared(title, rows) {
+  const most = Math.max(1, ...rows.flatMap((row) => row.counts));
+  return h(
+    "section",
+    {},
+    h("h3", {}, title),
+    rows.length
+      ? h("ol", { class: "pairs" }, ...rows.map((row) => pair(row, most)))
+      : h("p", { class: "empty" }, words.empty),
+  );
+}
+
+/** @type {import("../panel.js").View} */
+export const compare = {
+  id: "compare",
+  title: words.panels.compare,
+  size: "full",
+  requests: (now) =>
+    now.user && now.other
+      ? [{ path: `${insight(now, "compare")}/${now.other}`, parameters: { ...question(now), limit: 10 } }]
+      : null,
+  draw: ([answer]) =>
+    h(
+      "div",
+      {},
+      h("p", { class: "alike", "--part": answer.similarity }, h("b", {}, words.alike(percent(answer.similarity)))),
+      h(
+        "div",
+        { class: "columns" },
+        shared(words.panels.artists, answer.shared_primary_artists),
+        shared(words.panels.tracks, answer.shared_tracks),
+      ),
+    ),
+  table: ([answer]) => ({
+    columns: [words.columns.name, ...answer.users.map((/** @type {number} */ id) => words.user(String(id)))],
+    rows: [...answer.shared_primary_artists, ...answer.shared_tracks].map((row) => [
+      subjectOfRow(row).name,
+      ...row.counts,
+    ]),
+  }),
+};

@@ -1,0 +1,49 @@
+"""`make screenshots`: the pictures of the page in docs/, drawn by Chromium from the demo data."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from app.cli.embedded.database import DATABASE
+from app.cli.embedded.server import EmbeddedPostgres
+from app.cli.serving import demo_database
+from tests.support.servers import ROOT, starting
+
+# Name, address, and whether it is dark.
+PICTURES = [
+    ("page", "/?user=1&range=365d", False),
+    ("page-dark", "/?user=1&range=365d", True),
+    ("page-wrapped", "/?user=1&view=wrapped", True),
+]
+WIDTH, HEIGHT = 1280, 860
+
+
+def main() -> None:
+    """Draw all of them."""
+    if not (chromium := shutil.which("chromium")):
+        sys.exit("Chromium is not installed (Debian: apt install chromium)")
+    with (
+        EmbeddedPostgres.temporary({"fsync": "off"}) as server,
+        demo_database(server),
+        tempfile.TemporaryDirectory() as folder,
+        starting(Path(folder), server.uri(DATABASE)) as start,
+        sync_playwright() as playwright,
+    ):
+        service = start(EXPLORER="true", WEB_CONCURRENCY="1")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, address, is_dark in PICTURES:
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if is_dark else "light"
+            )
+            page.goto(f"http://127.0.0.1:{service.port}{address}")
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=ROOT / "docs" / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
