@@ -88,8 +88,7 @@ class Selection:
         return conditions
 
     def _is_of(self, kind: SubjectKind) -> ColumnElement[bool]:
-        """Whether a listen is of the subject. One user's listens are a range of their index, and everyone's are found
-        by the index on tracks."""
+        """Whether a listen is of the subject: one user's are a range, everyone's are found by the index on tracks."""
         # An expression, which no index has: the planner would look up one user's listens among everyone's.
         track_id = History.track_id if self.audience.user_id is None else byte_order(History.track_id)
         subject = self.value("subject", String())
