@@ -32,7 +32,7 @@ ROLE = f"songswap_insights_test_{os.getpid()}"
 DATABASE = ROLE
 PASSWORD = "a password of the tests"
 
-FILES = {"static": "docs.js", "docs.static": "swagger-ui.css"}
+FILES = {"static": "docs.js", "page.static": "style.css", "docs.static": "swagger-ui.css"}
 # Together they take every way to the tables that a parameter may open.
 QUERY = {
     "range": "this_month",
@@ -103,9 +103,8 @@ def role(role_url: URL) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def service(role_url: URL) -> Flask:
     uri = role_url.render_as_string(hide_password=False)
-    app = create_app(
-        load_settings({"SQLALCHEMY_DATABASE_URI": uri, "CACHE_TYPE": "NullCache", "CACHE_INVALIDATION_SECRET": SECRET})
-    )
+    given = {"SQLALCHEMY_DATABASE_URI": uri, "CACHE_TYPE": "NullCache", "EXPLORER": "true"}
+    app = create_app(load_settings(given | {"CACHE_INVALIDATION_SECRET": SECRET}))
     app.config["CLOCK"] = lambda: NOW
     return app
 

@@ -107,7 +107,8 @@ def engine(server_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def app(engine: Engine) -> Iterator[Flask]:
-    app = create_app(load_settings({"SQLALCHEMY_DATABASE_URI": url_of(engine), "CACHE_INVALIDATION_SECRET": SECRET}))
+    given = {"SQLALCHEMY_DATABASE_URI": url_of(engine), "CACHE_INVALIDATION_SECRET": SECRET, "EXPLORER": "true"}
+    app = create_app(load_settings(given))
     app.config["CLOCK"] = lambda: NOW
     yield app
     with app.app_context():
