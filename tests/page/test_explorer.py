@@ -22,6 +22,8 @@ AXE = Path(__file__).parents[2] / "app/page/node_modules/axe-core/axe.min.js"
 EVIL = "<script>document.title='owned'</script>"
 VIEWS = ["", "rhythm", "charts", "discover", "sound", "people", "history", "wrapped"]
 
+expect.set_options(timeout=20_000)  # ms; on a busy machine
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)")
 
 
@@ -203,6 +205,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(
         context.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [360, 760, 1280, 2560])
 def test_nothing_sticks_out_at_any_width(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
@@ -211,6 +214,7 @@ def test_nothing_sticks_out_at_any_width(page: Page, width: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not AXE.exists(), reason="npm has not installed axe-core (make lint does)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
