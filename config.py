@@ -219,6 +219,7 @@ class SettingsSchema(Schema):
     TRUSTED_PROXIES = _integer(0, 0, 10)
 
     EXPLORER = _boolean(False)
+    CARD_SIGNING_KEY = fields.String(load_default=None)
     DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
 
     @validates_schema

@@ -15,6 +15,7 @@ from app.database import engine as database
 from app.domain.now import now
 from app.rollups import gauges  # noqa: F401  which `/metrics` asks
 from app.routes.cache import cache_bp
+from app.routes.cards import cards_bp
 from app.routes.docs import docs_bp
 from app.routes.entities import entities_bp
 from app.routes.insights import insights_bp
@@ -47,7 +48,7 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     errors.init_app(app)
     database.init_app(app)
     compression.init_app(app)
-    for blueprint in (insights_bp, insights_global_bp, entities_bp, cache_bp, service_bp, docs_bp, page_bp):
+    for blueprint in (insights_bp, insights_global_bp, entities_bp, cards_bp, cache_bp, service_bp, docs_bp, page_bp):
         app.register_blueprint(blueprint)
     openapi.init_app(app)
     if proxies := app.config["TRUSTED_PROXIES"]:

@@ -12,6 +12,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from app.telemetry import logs
+from app.web.signatures import is_signed
 from config import ApiKey
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -22,6 +23,7 @@ class Access(Enum):
 
     OPEN = "nothing: a probe"
     KEY = "a key, where keys are configured"
+    CARD = "as KEY, or a signature in the URL"
     DOCS = "a key, where keys are configured and DOCS_PUBLIC is false"
     METRICS = "METRICS_TOKEN where it is set, else as KEY"
 
@@ -31,6 +33,7 @@ ACCESS = {
     "insights": Access.KEY,
     "insights_global": Access.KEY,
     "entities": Access.KEY,
+    "cards": Access.CARD,
     "cache": Access.KEY,
     "docs": Access.DOCS,
     "static": Access.DOCS,
@@ -131,12 +134,23 @@ def authenticate() -> None:
     """
     doors, environ = gate(), request.environ
     access = _asked_access()
+    if access is Access.CARD and "signature" in request.args:
+        access = _access_of_signed()
     g.caller = doors.caller(environ)
     if doors.wants_token(access):
         g.caller = METRICS_CALLER if doors.shows_token(environ) else None
     logs.bind_caller(g.caller)
     if g.caller is None and not is_preflight() and (doors.wants_key(access) or doors.wants_token(access)):
         _refuse_caller(environ, TOKEN if doors.wants_token(access) else KEY)
+
+
+def _access_of_signed() -> Access:
+    """What a request for a card with a signature is asked for beyond that: nothing."""
+    now = current_app.config["CLOCK"]().timestamp()
+    query = request.query_string.decode("latin-1")
+    if not is_signed(current_app.config["CARD_SIGNING_KEY"], request.path, query, now):
+        abort(403, "The signature is wrong or has expired")
+    return Access.OPEN
 
 
 def _asked_access() -> Access:

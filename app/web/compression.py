@@ -11,7 +11,13 @@ ALGORITHMS = ["zstd", "br", "gzip"]
 COMPRESSION = {
     "COMPRESS_ALGORITHM": ALGORITHMS,
     "COMPRESS_ALGORITHM_STREAMING": ALGORITHMS,  # files, too
-    "COMPRESS_MIMETYPES": ["application/json", "application/problem+json", "text/css", "text/javascript"],
+    "COMPRESS_MIMETYPES": [
+        "application/json",
+        "application/problem+json",
+        "text/css",
+        "text/javascript",
+        "image/svg+xml",
+    ],
     "COMPRESS_EVALUATE_CONDITIONAL_REQUEST": False,
 }
 

@@ -27,5 +27,6 @@ class ProblemSchema(Schema):
 WRONG_PARAMETERS = {400: (ProblemSchema, "A parameter is wrong.")}
 NOT_FOUND = {404: (ProblemSchema, "There is no such thing.")}
 FORBIDDEN = {403: (ProblemSchema, "The secret is wrong or missing, or none is configured.")}
+BAD_SIGNATURE = {403: (ProblemSchema, "The signature is wrong or has expired, or no `CARD_SIGNING_KEY` is set.")}
 CACHE_UNAVAILABLE = {503: (ProblemSchema, "The shared cache cannot be reached.")}
 UNAVAILABLE = {503: (ProblemSchema, "The database cannot answer now.")}

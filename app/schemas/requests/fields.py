@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 from app.domain.audience import MAX_GROUP_SIZE, MAX_USER_ID
 from app.domain.timezones import WindowError, quoted, timezone
@@ -134,4 +134,17 @@ class AnyText(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if "\0" in value:
             raise ValidationError(f"{self.name} must be a text without NUL characters, not {quoted(value)}")
+        return str(value)
+
+
+class ShortText(fields.String):
+    """A text of printable characters, up to a length."""
+
+    def __init__(self, longest: int, **options: Any) -> None:
+        self.longest = longest
+        super().__init__(validate=validate.Length(max=longest), allow_none=False, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if len(value) > self.longest or not value.isprintable():
+            raise ValidationError(f"{self.name} must be up to {self.longest} printable characters, not {quoted(value)}")
         return str(value)

@@ -26,7 +26,7 @@ from app.domain.timezones import WindowError, first_instant
 from app.domain.today import Today
 from app.domain.windows import CUSTOM, MAX_BOUND, MIN_BOUND, Window
 from app.schemas.requests.audiences import USER_ID, OfUserAboutSubject
-from app.schemas.requests.fields import AnyText, BoundedInteger, Choice, Day, Flag, Instant, UserId
+from app.schemas.requests.fields import AnyText, BoundedInteger, Choice, Day, Flag, Instant, ShortText, UserId
 from app.schemas.requests.windows import InWindow, InZone, Parameters, named_window, window_of
 
 
@@ -148,6 +148,21 @@ class ComparisonInWindow(WithLimit, InWindow):
     @post_load
     def _other(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         return data | {"other": Audience.user(data.pop("other_user_id"))}
+
+
+class CardInWindow(OfUserAboutSubject, InWindow):
+    """A picture of an insight. A signature lets in who has no key (app/web/auth.py), and is no part of the question."""
+
+    theme = Choice(("light", "dark"), "light", "The colours.")
+    shape = Choice(("wide", "square"), "wide", "1200 x 630 or 1080 x 1080.")
+    format = Choice(("svg", "png"), "svg", "SVG or PNG.")
+    title = ShortText(60, load_default="", metadata={"description": "What stands at the head, rather than the name."})
+    expires = AnyText(load_default=None, metadata={"description": "Until when the URL is good, in Unix seconds."})
+    signature = AnyText(load_default=None, metadata={"description": "What `flask cards sign` has made of the URL."})
+
+    @post_load
+    def _unsigned(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name not in ("expires", "signature")}
 
 
 class ExportInWindow(OfUserAboutSubject, InWindow):

@@ -1,0 +1,1 @@
+"""Cards: an insight as a picture of its own, for other pages and chats."""
