@@ -70,7 +70,7 @@ postman: .venv/installed  ## write the Postman collection from the OpenAPI docum
 postman-check: .venv/installed  ## send the Postman collection to the service with demo data (needs npm)
 	$(BIN)/python -m postman.check
 
-screenshots: .venv/installed  ## draw the pictures of the page in docs/ again (needs Chromium)
+screenshots: .venv/installed  ## draw the pictures in docs/ again (needs Chromium)
 	$(BIN)/python -m tests.page.screenshots
 
 image-check: .venv/installed  ## build the image without an engine, and try it (needs root, buildah, debootstrap)

@@ -35,6 +35,9 @@ OFFERED = {
     "genre": "pop",
     "user_id": "{{user_id}}",
 }
+OFFERED_FOR_CARDS = OFFERED | {"theme": "dark", "shape": "square", "format": "svg", "title": "My%20year"}
+# What only `flask cards sign` can fill in.
+SIGNED = {"expires", "signature"}
 # Headers besides the key, by operation.
 HEADERS = {"cache_invalidate": {"X-Invalidation-Secret": "{{invalidationSecret}}"}}
 
@@ -99,14 +102,15 @@ def _name(operation: Json) -> str:
 def _url(path: str, parameters: list[Json]) -> Json:
     parts = [f":{part[1:-1]}" if part.startswith("{") else part for part in path.strip("/").split("/")]
     query, in_path = [], []
+    offered = OFFERED_FOR_CARDS if "cards" in parts else OFFERED
     for parameter in parameters:
         name, about = parameter["name"], parameter.get("description", "")
         if parameter["in"] == "path":
             in_path.append({"key": name, "value": f"{{{{{name}}}}}", "description": about})
         elif name in SENT:
             query.append({"key": name, "value": SENT[name], "description": about})
-        else:
-            query.append({"key": name, "value": OFFERED[name], "description": about, "disabled": True})
+        elif name not in SIGNED:
+            query.append({"key": name, "value": offered[name], "description": about, "disabled": True})
     sent = "&".join(f"{item['key']}={item['value']}" for item in query if "disabled" not in item)
     url: Json = {"raw": "{{baseUrl}}/" + "/".join(parts) + (f"?{sent}" if sent else "")}
     url |= {"host": ["{{baseUrl}}"], "path": parts}

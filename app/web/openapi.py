@@ -118,6 +118,16 @@ FILES: dict[str, Json] = {
             },
         },
     },
+    **{
+        f"/insights/cards/{kind}/{{user_id}}": {
+            "description": "A picture of 1200 x 630 or 1080 x 1080.",
+            "content": {
+                "image/svg+xml": {"schema": {"type": "string"}},
+                "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "\u2026"},
+            },
+        }
+        for kind in ("top-tracks", "top-artists", "top-genres", "activity", "clock", "review")
+    },
 }
 
 
@@ -155,7 +165,7 @@ def _finish(document: Json) -> Json:
         if path in FILES:
             del operations["get"]["responses"]["204"]
             operations["get"]["responses"]["200"] = file = deepcopy(FILES[path])
-            file["content"]["application/x-ndjson"]["example"] = examples.get(path)
+            next(iter(file["content"].values()))["example"] = examples.get(path)
         elif path in examples:
             responses = operations["get"]["responses"]
             responses["200"]["content"]["application/json"]["example"] = examples[path]

@@ -29,7 +29,7 @@ def signed(secret: str, url: str, seconds: int) -> str:
 
 
 def is_signed(secret: str | None, path: str, query: str, now: float) -> bool:
-    """Whether the last thing in a query is a signature that is right, and has not expired; `path` is without a prefix."""
+    """Whether a query ends in a signature that is right and has not expired; `path` is without a prefix."""
     given, mark, signature = query.rpartition(MARK)
     expires = re.search("(?:^|&)expires=([0-9]{1,12})$", given)
     if not secret or not mark or not expires or int(expires[1]) < now:

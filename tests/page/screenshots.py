@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the page in docs/, drawn by Chromium from the demo data."""
+"""`make screenshots`: the pictures of the page and the cards in docs/, of the demo data."""
 
 import shutil
 import sys
@@ -19,6 +19,11 @@ PICTURES = [
     ("page-wrapped", "/?user=1&view=wrapped", True),
 ]
 WIDTH, HEIGHT = 1280, 860
+
+CARDS = {
+    "top-tracks": "light", "top-artists": "dark", "top-genres": "light", "activity": "dark", "clock": "light",
+    "review": "dark",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -43,6 +48,9 @@ def main() -> None:
             page.screenshot(path=ROOT / "docs" / f"{name}.png")
             page.close()
         browser.close()
+        for kind, theme in CARDS.items():
+            card = service.ask(f"/insights/cards/{kind}/1?range=365d&theme={theme}")
+            (ROOT / "docs/cards" / f"{kind}.svg").write_bytes(card.body)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def test_examples_are_real_answers(app: Flask, client: FlaskClient, platform: Pl
             answer = client.get(url, buffered=True)
             assert answer.status_code == 200, (url, answer.text)
             told = answer.json if answer.is_json else answer.text
+            if answer.mimetype == "image/svg+xml":
+                told = told.partition("<defs>")[0] + "\u2026</svg>"  # the rest is as long as it looks
             assert told or path.startswith("/insights/discoveries"), url
             answers[path] = told
     if os.environ.get("WRITE_EXAMPLES"):

@@ -94,7 +94,7 @@ def _rows(rows: Sequence[Any], body: Box, name: str, detail: str | None = None) 
     """Five rows with bars by the number of listens."""
     height = body.height / 5
     picture = min(height - 14, 104)
-    left = body.x + 50 + (picture + 18 if detail or name == "artist_name" else 0)
+    left = body.x + 50 + (20 if name == "genre" else picture + 18)
     room = body.x + body.width - left - 150
     size = 27 if height < 100 else 34
     most = rows[0].count if rows else 1
@@ -107,20 +107,20 @@ def _rows(rows: Sequence[Any], body: Box, name: str, detail: str | None = None) 
                 "detail": fit(getattr(row, detail) or "", room, size * 0.7) if detail else "",
                 "count": labels.number(row.count),
                 "bar": max(8, (body.width - 50) * row.count / most),
-                "image": _inline(getattr(row, "image_url", "")),
+                "image": _inline(getattr(row, "image_url", None)),
             }
             for index, row in enumerate(rows)
         ],
         "row_height": height,
-        "picture": picture,
+        "picture": 0 if name == "genre" else picture,
         "left": left,
         "size": size,
     }
 
 
-def _inline(url: str) -> str:
+def _inline(url: str | None) -> str:
     """A picture that is a `data:` URL; no other is shown, as a card loads nothing."""
-    return url if url.startswith("data:image/") else ""
+    return url if url and url.startswith("data:image/") else ""
 
 
 def _tracks(answer: Any, body: Box) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _clock(answer: Clock, body: Box) -> dict[str, Any]:
             {
                 "x": body.x + left + hour * width,
                 "y": body.y + weekday * height,
-                "part": round((count / most) ** 0.5, 3),
+                "shade": round(0.1 + 0.9 * (count / most) ** 0.5, 2),
             }
             for weekday, row in enumerate(answer.count)
             for hour, count in enumerate(row)
@@ -191,7 +191,7 @@ def _review(answer: Review, body: Box) -> dict[str, Any]:
         (labels.number(answer.distinct_tracks), "tracks"),
         (labels.number(answer.distinct_primary_artists), "artists"),
     ]
-    firsts = [
+    firsts: list[tuple[str, Sequence[Any], str]] = [
         ("Track", answer.top_tracks, "track_name"),
         ("Artist", answer.top_primary_artists, "artist_name"),
         ("Genre", answer.top_genres, "genre"),

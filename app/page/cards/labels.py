@@ -44,4 +44,4 @@ def span(window: Window) -> str:
     if first == last:
         return day(first)
     start = f"{first.day} {first:%b}" if first.year == last.year else day(first)
-    return f"{start} – {day(last)}"
+    return f"{start} \u2013 {day(last)}"  # an en dash

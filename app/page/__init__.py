@@ -1,0 +1,1 @@
+"""What people see: the page at `/` (static/, templates/), and cards."""
