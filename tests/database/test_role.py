@@ -46,7 +46,6 @@ QUERY = {
     "as_string": "true",
     "gap_minutes": "45",
     "limit": "3",
-    "format": "csv",
 }
 
 
