@@ -38,6 +38,8 @@ PARAMETERS = (
 # The subjects of answers; the ids are those of what is listened to most.
 ABOUT = ("track_id={track}", "artist_id={artist}", "genre=genre%201")
 
+CARDS = ("top-tracks", "top-artists", "top-genres", "activity", "clock", "review")
+
 # West and east, and where clocks are not a whole number of hours from UTC.
 ZONES = ("America/Los_Angeles", "Europe/Paris", "Asia/Kathmandu")
 CLOCKS = ("UTC", *ZONES, "Australia/Lord_Howe")
@@ -53,6 +55,7 @@ GROUPS = {
     "others": "everyone and a typical user: all other measures",
     "subjects": "a typical user and everyone: answers about one track, artist or genre",
     "groups": "twenty users: lists and pages",
+    "alike": "a typical user: who listens alike, recommendations, blends",
 }
 
 
@@ -99,6 +102,7 @@ def questions(end: datetime, *, quick: bool) -> list[Question]:
             *(f"/insights/tracks/{{track}}?range={range}" for range in few),
             *(f"/insights/artists/{{artist}}?range={range}" for range in few),
             *_measures("{typical}", end, USER_PAGES, few, zones[-1]),
+            *(f"/insights/cards/{kind}/{{typical}}?range=365d" for kind in CARDS),
         ],
         "subjects": [
             *(
@@ -106,6 +110,12 @@ def questions(end: datetime, *, quick: bool) -> list[Question]:
                 for insight, about in product((*LISTS[:2], *NUMBERS[:2], *PAGES), ABOUT[-2:] if quick else ABOUT)
             ),
             *(f"/insights/global/{insight}?{about}" for insight, about in product((*LISTS[:2], *PAGES[:1]), ABOUT[:2])),
+        ],
+        "alike": [
+            "/insights/similar/{typical}",
+            "/insights/similar/{typical}?users=2,3,4",
+            *(f"/insights/recommendations/{kind}/{{typical}}" for kind in ("tracks", "artists")),
+            *(f"/insights/global/blend/{kind}?users={{typical}},{{other}}" for kind in ("tracks", "artists", "genres")),
         ],
         "groups": (
             f"/insights/global/{insight}?users={','.join(map(str, range(2, 22)))}"

@@ -107,8 +107,8 @@ def _url(path: str, parameters: list[Json]) -> Json:
         name, about = parameter["name"], parameter.get("description", "")
         if parameter["in"] == "path":
             in_path.append({"key": name, "value": f"{{{{{name}}}}}", "description": about})
-        elif name in SENT:
-            query.append({"key": name, "value": SENT[name], "description": about})
+        elif name in SENT or parameter.get("required"):
+            query.append({"key": name, "value": SENT.get(name) or offered[name], "description": about})
         elif name not in SIGNED:
             query.append({"key": name, "value": offered[name], "description": about, "disabled": True})
     sent = "&".join(f"{item['key']}={item['value']}" for item in query if "disabled" not in item)

@@ -70,15 +70,14 @@ class PythonClient:
         )
 
     def call(self, operation: Json, **given: Any) -> Any:
-        """The answer to an operation, with the path parameters of the examples."""
-        path = {
-            parameter["name"]: (int if parameter["schema"]["type"] == "integer" else str)(
-                PATH_VALUES[parameter["name"]]
-            )
+        """The answer to an operation, with what it wants at least."""
+        values = PATH_VALUES | {"users": "1,2"}
+        wanted = {
+            parameter["name"]: (int if parameter["schema"]["type"] == "integer" else str)(values[parameter["name"]])
             for parameter in operation.get("parameters", [])
-            if parameter["in"] == "path"
+            if parameter.get("required")
         }
-        return self._function(operation)(client=self.client, **path, **given)
+        return self._function(operation)(client=self.client, **wanted, **given)
 
     def choices(self, operation: Json) -> dict[str, list[Any]]:
         """The values of the parameters that have few."""

@@ -1,5 +1,6 @@
 """How a list is ranked, and which page of it is meant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,3 +32,11 @@ class Ranking(Page):
 
     by: SortBy = SortBy.COUNT
     compare: bool = False
+
+
+def competition_ranks(values: Sequence[float]) -> list[int]:
+    """The ranks of values in descending order: equal ones have the first one's (1, 1, 3)."""
+    ranks: list[int] = []
+    for place, value in enumerate(values):
+        ranks.append(ranks[-1] if place and value == values[place - 1] else place + 1)
+    return ranks

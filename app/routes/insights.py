@@ -45,3 +45,12 @@ add("/wrapped", service.wrapped, takes.InYear, pages.WrappedSchema(), more="/<ye
 add("/review", service.review, takes.ReviewInWindow, pages.ReviewSchema(), of_everyone=True)
 add("/compare", service.compare, takes.ComparisonInWindow, pages.ComparisonSchema(), more="/<other_user_id>")
 insights_bp.add_url_rule("/export/<user_id>", "export", export)
+
+of_user = Insights(insights_bp, audiences.OfUser, "/<user_id>", of_everyone=True).add
+similar_to = Insights(insights_bp, audiences.SimilarTo, "/<user_id>", of_everyone=True).add
+
+similar_to("/similar", service.similar, takes.InPages, lists.NeighbourSchema(many=True))
+of_user("/recommendations/tracks", service.recommended_tracks, takes.InPages, lists.RecommendedTrackSchema(many=True))
+of_user(
+    "/recommendations/artists", service.recommended_artists, takes.InPages, lists.RecommendedArtistSchema(many=True)
+)

@@ -32,3 +32,9 @@ add("/summary", service.global_summary, InWindow, pages.GlobalSummarySchema())
 add("/activity", service.activity, takes.ActivityInWindow, patterns.ActivitySchema())
 add("/clock", service.clock, InWindow, patterns.ClockSchema())
 add("/features", service.features, InWindow, patterns.FeaturesSchema())
+
+blend = Insights(insights_global_bp, audiences.Blended, of_everyone=True).add
+
+blend("/blend/tracks", service.blended_tracks, takes.PagesInWindow, lists.BlendedTrackSchema(many=True))
+blend("/blend/artists", service.blended_artists, takes.PagesInWindow, lists.BlendedArtistSchema(many=True))
+blend("/blend/genres", service.blended_genres, takes.PagesInWindow, lists.BlendedGenreSchema(many=True))

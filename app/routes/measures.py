@@ -62,7 +62,7 @@ class Insights:
                 abort(404, f"There is nothing of this id in {path.partition('/<')[0].strip('/')}")
             if isinstance(answer, Listing):
                 page = question.get("ranking") or question["page"]
-                return answer.rows, list_headers(answer, page, question["window"])
+                return answer.rows, list_headers(answer, page, question.get("window"))
             return answer
 
         view.__doc__ = measure.__doc__

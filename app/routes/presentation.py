@@ -46,14 +46,14 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
     return presented
 
 
-def list_headers(listing: Listing[Any], page: Page, window: Window) -> dict[str, str]:
-    """`X-Total-Count`, `Link`, and the window's ends where they are not open."""
+def list_headers(listing: Listing[Any], page: Page, window: Window | None) -> dict[str, str]:
+    """`X-Total-Count`, `Link`, and the ends of a window where they are not open."""
     headers = {"X-Total-Count": str(listing.total)}
     if link := _link(page, listing.total):
         headers["Link"] = link
-    if window.start is not None:
+    if window and window.start is not None:
         headers["X-Window-From"] = format_instant(window.start)
-    if window.end is not None:
+    if window and window.end is not None:
         headers["X-Window-To"] = format_instant(window.end)
     return headers
 

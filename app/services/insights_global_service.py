@@ -1,6 +1,7 @@
 """What the routes of everyone's insights call: the measures that there are for all, or for a group."""
 
 from app.services.activity import activity, clock
+from app.services.blend import blended_artists, blended_genres, blended_tracks
 from app.services.discoveries import discovered_artists, discovered_tracks
 from app.services.entities import artist_page, track_page
 from app.services.features import features
@@ -19,6 +20,9 @@ from app.services.totals import (
 __all__ = [
     "activity",
     "artist_page",
+    "blended_artists",
+    "blended_genres",
+    "blended_tracks",
     "clock",
     "discovered_artists",
     "discovered_tracks",

@@ -10,7 +10,9 @@ from app.services.forgotten import forgotten_artists, forgotten_tracks
 from app.services.on_this_day import on_this_day
 from app.services.playback import history
 from app.services.rankings import top_artists, top_genres, top_primary_artists, top_tracks
+from app.services.recommendations import recommended_artists, recommended_tracks
 from app.services.sessions import sessions
+from app.services.similar import similar
 from app.services.streaks import streaks
 from app.services.summary import user_summary
 from app.services.totals import (
@@ -42,8 +44,11 @@ __all__ = [
     "history",
     "on_this_day",
     "primary_artist_charts",
+    "recommended_artists",
+    "recommended_tracks",
     "review",
     "sessions",
+    "similar",
     "streaks",
     "top_artists",
     "top_genres",

@@ -124,6 +124,24 @@ def test_an_answer_about_a_subject_takes_no_more_and_asks_for_no_rollups(
     assert number_of_statements(statements, client, path, about) <= (1 if path in NUMBERS else 2)
 
 
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/insights/similar/1", 1),
+        ("/insights/recommendations/tracks/1", 3),  # who is alike, what they play, and its names
+        ("/insights/recommendations/artists/1", 3),
+        ("/insights/global/blend/tracks?users=1,2", 2),
+        ("/insights/global/blend/artists?users=1,2", 2),
+        ("/insights/global/blend/genres?users=1,2", 1),
+    ],
+)
+def test_who_listens_alike_takes_few(path: str, most: int, client: FlaskClient, statements: list[str]) -> None:
+    path, _, users = path.partition("?users=")
+    query = {"limit": 100} | ({"users": users} if users else {})
+    assert number_of_statements(statements, client, path, query) <= most
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_takes_as_many_for_a_long_history_as_for_a_short_one(
     path: str, client: FlaskClient, platform: Platform, statements: list[str]

@@ -195,7 +195,9 @@ def ask_everything(client: FlaskClient) -> None:
         answer = client.open(
             operation.path.format(**values),
             method=operation.method,
-            query_string="limit=20" if "limit" in operation.in_query else "",
+            query_string="&".join(
+                text for name, text in (("limit", "limit=20"), ("users", "users=3,4")) if name in operation.in_query
+            ),
             headers={"X-Invalidation-Secret": SECRET},
             buffered=True,
         )

@@ -162,6 +162,12 @@ OTHER_RULES = {
     "/insights/compare/<user_id>/<other_user_id>",
     "/insights/tracks/<track_id>",
     "/insights/artists/<artist_id>",
+    "/insights/similar/<user_id>",
+    "/insights/recommendations/tracks/<user_id>",
+    "/insights/recommendations/artists/<user_id>",
+    "/insights/global/blend/tracks",
+    "/insights/global/blend/artists",
+    "/insights/global/blend/genres",
 }
 RULES = (
     {f"/insights/{measure.path}/<user_id>" for measure in OF_USER}

@@ -38,6 +38,8 @@ def fill(platform: Platform) -> None:
     hush = platform.track(
         "0VjIjW4GlUZAMYd2vXMi3b", "Hush", 196_000, [platform.artist("2ye2Wgw4gimLv2eAKyk1NB", "Ida Lund")]
     )
+    nova = platform.artist("0hCNtLu0JehylgoiP8L4Gh", "Nova Reed")
+    glow = platform.track("5nTtCOCds6I0PHMNtqelas", "Glow", 201_000, [nova], images=image)
     platform.popularity(run, "2026-11-01", 51)
     platform.popularity(band, "2026-11-01", 64)
     platform.followers(band, "2026-11-01", 1000)
@@ -49,16 +51,18 @@ def fill(platform: Platform) -> None:
         (ana, rain, "2026-11-22T21:07"),
         (ana, run, "2026-11-23T08:30"),
         (ben, run, "2026-11-22T10:00"),
+        (ben, glow, "2025-04-02T10:00"),
     ):
         platform.listen(user, track, at)
 
 
 def query_of(path: str, parameters: list[dict[str, str]]) -> str:
-    """A window and a zone where the route takes them."""
-    names = {parameter["name"] for parameter in parameters}
+    """A window and a zone where the route takes them, and users where it wants some."""
+    names = {parameter["name"]: parameter for parameter in parameters}
+    query = "?users=1,2&" if names.get("users", {}).get("required") else "?"
     if "range" in names and "days" not in names:  # what was played this month is not forgotten
-        return f"?{WINDOW}"
-    return "?tz=Europe/Paris" if "tz" in names else ""
+        return query + WINDOW
+    return query + "tz=Europe/Paris" if "tz" in names else ""
 
 
 def test_examples_are_real_answers(app: Flask, client: FlaskClient, platform: Platform) -> None:

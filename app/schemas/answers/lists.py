@@ -140,6 +140,54 @@ class ForgottenArtistSchema(ForgottenSchema, ArtistSchema):
     """An artist, as credited, without a listen of late."""
 
 
+class NeighbourSchema(ObjectSchema):
+    """A listener who listens alike."""
+
+    rank = fields.Integer(required=True, metadata={"minimum": 1})
+    user_id = fields.Integer(required=True)
+    username = fields.String(required=True)
+    similarity = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    distinct_shared_primary_artists = fields.Integer(required=True, metadata={"minimum": 1})
+
+
+class RecommendationSchema(ObjectSchema):
+    """A place in a list of recommendations; `listeners` is how many of the 25 most similar listeners play it."""
+
+    rank = fields.Integer(required=True, metadata={"minimum": 1})
+    score = fields.Float(required=True, metadata={"minimum": 0})
+    listeners = fields.Integer(required=True, metadata={"minimum": 1})
+
+
+class RecommendedTrackSchema(RecommendationSchema, TrackSchema):
+    """A track to listen to."""
+
+
+class RecommendedArtistSchema(RecommendationSchema, ArtistSchema):
+    """A primary artist to listen to."""
+
+
+class SharedSchema(ObjectSchema):
+    """A place in a blend: the least of the users' shares, and the listens of each, in the order of `users`."""
+
+    rank = fields.Integer(required=True, metadata={"minimum": 1})
+    score = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    counts = fields.List(fields.Integer(metadata={"minimum": 1}), required=True)
+
+
+class BlendedTrackSchema(SharedSchema, TrackSchema):
+    """A track that each of them listened to."""
+
+
+class BlendedArtistSchema(SharedSchema, ArtistSchema):
+    """A primary artist that each of them listened to."""
+
+
+class BlendedGenreSchema(SharedSchema):
+    """A genre that each of them listened to."""
+
+    genre = fields.String(required=True)
+
+
 class ListHeaders(Schema):
     """The headers of a list."""
 

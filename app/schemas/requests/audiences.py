@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, post_load, validates_schema
+from marshmallow import ValidationError, post_load, validates, validates_schema
 
 from app.domain.audience import EVERYONE, MAX_GROUP_SIZE, MAX_USER_ID, Audience
 from app.domain.subject import Subject, SubjectKind
@@ -10,6 +10,8 @@ from app.schemas.requests.fields import AnyText, UserId, UserIds
 from app.schemas.requests.windows import Parameters
 
 USER_ID = {"description": "A user's id.", "minimum": 1, "maximum": MAX_USER_ID, "example": 1}
+# How many users a blend is of.
+BLENDED = 2, 20
 AT_MOST_ONE = f"At most one of {', '.join(SubjectKind)}; an unknown one gives the empty result."
 
 
@@ -40,6 +42,38 @@ class OfEveryone(Parameters):
         users = data.pop("users")
         data["audience"] = EVERYONE if users is None else Audience.group(users)
         return data
+
+
+class Blended(Parameters):
+    """The users of a small group, in the order in which they are given."""
+
+    users = UserIds(
+        required=True,
+        error_messages={"required": f"users must be {BLENDED[0]} to {BLENDED[1]} user ids, comma separated"},
+        metadata={"description": f"{BLENDED[0]} to {BLENDED[1]} user ids, comma separated.", "example": "1,2"},
+    )
+
+    @validates("users")
+    def _check_number(self, users: tuple[int, ...], **_kwargs: Any) -> None:
+        if not BLENDED[0] <= len(users) <= BLENDED[1]:
+            raise ValidationError(f"users must be {BLENDED[0]} to {BLENDED[1]} user ids, not {len(users)}")
+
+
+class SimilarTo(OfUser):
+    """The user in the path, and those that are compared with."""
+
+    users = UserIds(
+        load_default=None,
+        allow_none=False,
+        metadata={
+            "description": f"Up to {MAX_GROUP_SIZE} user ids, comma separated: all of these, not the 100 nearest."
+        },
+    )
+
+    @post_load
+    def _others(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        users = data.pop("users")
+        return data | {"others": EVERYONE if users is None else Audience.group(users)}
 
 
 class AboutSubject(Parameters):

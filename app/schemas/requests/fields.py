@@ -79,10 +79,10 @@ class UserId(fields.Integer):
 
 
 class UserIds(fields.String):
-    """A set of user ids, comma separated."""
+    """User ids, comma separated, in the order in which they are given; doubles are dropped."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        user_ids = {_whole_number(part, 1, MAX_USER_ID) for part in value.split(",")}
+        user_ids = tuple(dict.fromkeys(_whole_number(part, 1, MAX_USER_ID) for part in value.split(",")))
         if None in user_ids:
             raise ValidationError(
                 f"users must be user ids from 1 to {MAX_USER_ID}, comma separated, not {quoted(value)}"

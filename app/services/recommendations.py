@@ -1,0 +1,150 @@
+"""What to listen to next: what the most similar listeners play and the user never did."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, Integer, Select, any_, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.audience import EVERYONE, Audience
+from app.domain.ranking import Page, competition_ranks
+from app.listens.expressions import between, byte_order
+from app.listens.statements import execute
+from app.models.history import ArtistTrack, History
+from app.rollups.spans import EVER
+from app.services import catalogue
+from app.services.listing import Listing
+from app.services.similar import DIGITS, neighbours
+
+NEIGHBOURS = 25
+# Of one primary artist; tracks without one are not limited.
+MOST_TRACKS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """A place in the list; `listeners` is how many of the similar listeners play it."""
+
+    rank: int
+    score: float
+    listeners: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommendedTrack(catalogue.Track, Recommendation):
+    """A track to listen to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommendedArtist(catalogue.Artist, Recommendation):
+    """A primary artist to listen to."""
+
+
+def recommended_tracks(session: Session, audience: Audience, page: Page) -> Listing[RecommendedTrack]:
+    """Tracks that the 25 most similar listeners play and the user never did.
+
+    The score is the sum over them of similarity x ln(1 + listens), rounded to 9 decimals; the list goes by it,
+    descending, then by id. Of one primary artist (the first by id) the best two are there.
+    """
+    scored = _scored(session, audience, TRACKS)
+    taken: Counter[str | None] = Counter()
+    kept = []
+    for row in scored:
+        taken[row.artist_id] += 1
+        if row.artist_id is None or taken[row.artist_id] <= MOST_TRACKS:
+            kept.append(row)
+    places, total = _places(kept, page)
+    tracks = catalogue.tracks(session, list(places))
+    return Listing([RecommendedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], total)
+
+
+def recommended_artists(session: Session, audience: Audience, page: Page) -> Listing[RecommendedArtist]:
+    """Primary artists that the 25 most similar listeners play and the user never did; scored as tracks are."""
+    places, total = _places(_scored(session, audience, ARTISTS), page)
+    artists = catalogue.artists(session, list(places))
+    return Listing([RecommendedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], total)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Something to recommend; `artist_id` is a track's primary artist, the first by id, None where it has none."""
+
+    id: str
+    artist_id: str | None
+    score: float
+    listeners: int
+
+
+def _scored(session: Session, audience: Audience, query: Select[Any]) -> list[Scored]:
+    """All that may be recommended, the best first, then by id."""
+    nearest = {one.user_id: one.similarity for one in neighbours(session, audience, EVERYONE)[:NEIGHBOURS]}
+    rows = execute(session, query, {"user_id": audience.user_id, "neighbours": list(nearest)})
+    scored = [
+        Scored(
+            row.id,
+            row.artist_id,
+            round(math.fsum(nearest[user] * math.log1p(plays) for user, plays in row.listens), DIGITS),
+            len(row.listens),
+        )
+        for row in rows
+    ]
+    return sorted(scored, key=lambda one: (-one.score, one.id.encode()))
+
+
+def _places(scored: list[Scored], page: Page) -> tuple[dict[str, Recommendation], int]:
+    """The places on a page by id, in order, and the number of rows over all pages."""
+    ranks = competition_ranks([one.score for one in scored])
+    ranked = list(zip(ranks, scored, strict=True))[page.offset : page.offset + page.limit]
+    places = {one.id: Recommendation(rank=rank, score=one.score, listeners=one.listeners) for rank, one in ranked}
+    return places, len(scored)
+
+
+def _query(*, by_artist: bool) -> Select[Any]:
+    """`id`, `artist_id` and `listens`, pairs of a neighbour and the listens of it, for what the user never played."""
+    user, nearest = bindparam("user_id", type_=Integer), bindparam("neighbours", type_=ARRAY(Integer))
+    ever = between(History.played_at, *EVER)
+    tracks = (
+        select(History.user_id, History.track_id, func.count().label("plays"))
+        .where(ever, History.user_id == any_(nearest))
+        .group_by(History.user_id, History.track_id)
+        .cte("tracks")
+    )
+    own = select(History.track_id).where(ever, History.user_id == user).distinct().cte("own")
+    first = func.min(byte_order(ArtistTrack.artist_id))
+    if not by_artist:
+        pairs = func.json_agg(func.json_build_array(tracks.c.user_id, tracks.c.plays)).label("listens")
+        primary = (
+            select(first)
+            .where(ArtistTrack.track_id == tracks.c.track_id, ArtistTrack.is_primary)
+            .scalar_subquery()
+            .label("artist_id")
+        )
+        return (
+            select(tracks.c.track_id.label("id"), primary, pairs)
+            .where(tracks.c.track_id.not_in(select(own.c.track_id)))
+            .group_by(tracks.c.track_id)
+        )
+    primary_of = ArtistTrack.is_primary
+    artists = (
+        select(tracks.c.user_id, ArtistTrack.artist_id, func.sum(tracks.c.plays).label("plays"))
+        .join_from(tracks, ArtistTrack, ArtistTrack.track_id == tracks.c.track_id)
+        .where(primary_of)
+        .group_by(tracks.c.user_id, ArtistTrack.artist_id)
+        .cte("artists")
+    )
+    known = (
+        select(ArtistTrack.artist_id)
+        .join_from(own, ArtistTrack, ArtistTrack.track_id == own.c.track_id)
+        .where(primary_of)
+    )
+    pairs = func.json_agg(func.json_build_array(artists.c.user_id, artists.c.plays)).label("listens")
+    return (
+        select(artists.c.artist_id.label("id"), artists.c.artist_id, pairs)
+        .where(artists.c.artist_id.not_in(known))
+        .group_by(artists.c.artist_id)
+    )
+
+
+TRACKS, ARTISTS = _query(by_artist=False), _query(by_artist=True)
