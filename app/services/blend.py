@@ -1,6 +1,6 @@
 """Blend: what the users of a small group share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.ranking import Page, competition_ranks
 from app.domain.windows import Window
+from app.listens.by_user import by_genre, by_primary_artist, by_track
 from app.listens.expressions import between
 from app.listens.statements import execute
-from app.models.history import ArtistGenre, ArtistTrack, History
+from app.models.history import History
 from app.rollups.spans import Span
 from app.services import catalogue
 from app.services.listing import Listing
@@ -86,52 +87,20 @@ def _places(
     return {id_: Shared(rank=rank, score=score, counts=counts) for rank, (score, id_, counts) in ranked}, len(shared)
 
 
-def _query(kind: str) -> Select[Any]:
+def _query(count: Callable[[CTE], CTE]) -> Select[Any]:
     """`id`, and for each of `users` the user, the listens of it, and all listens; of what all of them have."""
     users = bindparam("users", type_=ARRAY(Integer))
     start, end = bindparam("start", type_=TIMESTAMP()), bindparam("end", type_=TIMESTAMP())
-    tracks = (
-        select(History.user_id, History.track_id, func.count().label("plays"))
-        .where(History.user_id == any_(users), between(History.played_at, start, end))
-        .group_by(History.user_id, History.track_id)
-        .cte("tracks")
-    )
+    tracks = by_track(History.user_id == any_(users), between(History.played_at, start, end))
     wholes = select(tracks.c.user_id, func.sum(tracks.c.plays).label("plays")).group_by(tracks.c.user_id).cte("wholes")
-    items = _items(kind, tracks)
-    counts = select(items.c.id, items.c.user_id, func.sum(items.c.plays).label("plays")).group_by(
-        items.c.id, items.c.user_id
-    ).cte("counts")  # fmt: skip
+    counts = count(tracks)
+    listens = func.json_agg(func.json_build_array(counts.c.user_id, counts.c.plays, wholes.c.plays))
     return (
-        select(
-            counts.c.id,
-            func.json_agg(func.json_build_array(counts.c.user_id, counts.c.plays, wholes.c.plays)).label("listens"),
-        )
+        select(counts.c.id, listens.label("listens"))
         .join_from(counts, wholes, wholes.c.user_id == counts.c.user_id)
         .group_by(counts.c.id)
         .having(func.count() == func.cardinality(users))
     )
 
 
-def _items(kind: str, tracks: CTE) -> CTE:
-    """`id`, `user_id` and `plays`: what the listens of tracks count for, each track once for an id."""
-    if kind == "tracks":
-        return select(tracks.c.track_id.label("id"), tracks.c.user_id, tracks.c.plays).cte("items")
-    credit = ArtistTrack.track_id == tracks.c.track_id
-    if kind == "artists":
-        return (
-            select(ArtistTrack.artist_id.label("id"), tracks.c.user_id, tracks.c.plays)
-            .join_from(tracks, ArtistTrack, credit)
-            .where(ArtistTrack.is_primary)
-            .cte("items")
-        )
-    return (
-        select(ArtistGenre.genre.label("id"), tracks.c.user_id, tracks.c.track_id, tracks.c.plays)
-        .distinct()
-        .join_from(tracks, ArtistTrack, credit)
-        .join(ArtistGenre, ArtistGenre.id == ArtistTrack.artist_id)
-        .where(ArtistTrack.is_primary)
-        .cte("items")
-    )
-
-
-TRACKS, ARTISTS, GENRES = _query("tracks"), _query("artists"), _query("genres")
+TRACKS, ARTISTS, GENRES = _query(lambda tracks: tracks), _query(by_primary_artist), _query(by_genre)

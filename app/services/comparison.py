@@ -60,7 +60,7 @@ def compare(session: Session, audience: Audience, other: Audience, window: Windo
     return Comparison(
         [audience.user_id, other.user_id],
         window,
-        _cosine(found),
+        cosine(found.product, found.square_of_one, found.square_of_other),
         found.shared_artists,
         found.shared_tracks,
         [SharedArtist(counts=counts, **vars(artists[id_])) for id_, counts in artist_counts.items()],
@@ -79,9 +79,9 @@ def _query(one: Listens, other: Listens) -> Select[Any]:
             "tracks": _first_rows(tracks),
             "shared_artists": number_of(artists),
             "shared_tracks": number_of(tracks),
-            "product": select(_sum_of_products(artists.c.one, artists.c.other)),
-            "square_of_one": select(_sum_of_products(ones.c.plays, ones.c.plays)),
-            "square_of_other": select(_sum_of_products(others.c.plays, others.c.plays)),
+            "product": select(sum_of_products(artists.c.one, artists.c.other)),
+            "square_of_one": select(sum_of_products(ones.c.plays, ones.c.plays)),
+            "square_of_other": select(sum_of_products(others.c.plays, others.c.plays)),
         }
     )
 
@@ -103,13 +103,15 @@ def _in_order(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
     return func.least(rows.c.one, rows.c.other).desc(), byte_order(rows.c.id)
 
 
-def _sum_of_products(plays: ColumnElement[int], others: ColumnElement[int]) -> ColumnElement[Any]:
+def sum_of_products(plays: ColumnElement[int], others: ColumnElement[int]) -> ColumnElement[Any]:
+    """What two vectors of listens have in common, or the square of one's length: exact, whatever the numbers."""
     return func.sum(cast(plays, Numeric) * others)
 
 
-def _cosine(found: Any) -> float:
-    if not found.product:
+def cosine(product: Any, square_of_one: Any, square_of_other: Any) -> float:
+    """The cosine of two vectors by their product and the squares of their lengths; 0 where there is no product."""
+    if not product:
         return 0.0
     # Whole numbers up to the last step, so that a user is exactly as similar to itself as can be.
-    lengths = math.sqrt(int(found.square_of_one) * int(found.square_of_other))
-    return min(int(found.product) / lengths, 1.0)
+    lengths = math.sqrt(int(square_of_one) * int(square_of_other))
+    return min(int(product) / lengths, 1.0)

@@ -5,11 +5,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, Select, any_, bindparam, func, select
+from sqlalchemy import ARRAY, CTE, ColumnElement, Integer, ScalarSelect, Select, and_, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.audience import EVERYONE, Audience
 from app.domain.ranking import Page, competition_ranks
+from app.listens.by_user import by_primary_artist, by_track
 from app.listens.expressions import between, byte_order
 from app.listens.statements import execute
 from app.models.history import ArtistTrack, History
@@ -101,50 +102,32 @@ def _places(scored: list[Scored], page: Page) -> tuple[dict[str, Recommendation]
     return places, len(scored)
 
 
-def _query(*, by_artist: bool) -> Select[Any]:
-    """`id`, `artist_id` and `listens`, pairs of a neighbour and the listens of it, for what the user never played."""
-    user, nearest = bindparam("user_id", type_=Integer), bindparam("neighbours", type_=ARRAY(Integer))
-    ever = between(History.played_at, *EVER)
-    tracks = (
-        select(History.user_id, History.track_id, func.count().label("plays"))
-        .where(ever, History.user_id == any_(nearest))
-        .group_by(History.user_id, History.track_id)
-        .cte("tracks")
+def _tracks() -> Select[Any]:
+    """`id`, `artist_id` and `listens`, pairs of a neighbour and its listens: the tracks that the user never played."""
+    tracks, own = by_track(OF_NEIGHBOURS), by_track(OF_USER, name="own_")
+    primary = select(func.min(byte_order(ArtistTrack.artist_id))).where(
+        ArtistTrack.track_id == tracks.c.id, ArtistTrack.is_primary
     )
-    own = select(History.track_id).where(ever, History.user_id == user).distinct().cte("own")
-    first = func.min(byte_order(ArtistTrack.artist_id))
-    if not by_artist:
-        pairs = func.json_agg(func.json_build_array(tracks.c.user_id, tracks.c.plays)).label("listens")
-        primary = (
-            select(first)
-            .where(ArtistTrack.track_id == tracks.c.track_id, ArtistTrack.is_primary)
-            .scalar_subquery()
-            .label("artist_id")
-        )
-        return (
-            select(tracks.c.track_id.label("id"), primary, pairs)
-            .where(tracks.c.track_id.not_in(select(own.c.track_id)))
-            .group_by(tracks.c.track_id)
-        )
-    primary_of = ArtistTrack.is_primary
-    artists = (
-        select(tracks.c.user_id, ArtistTrack.artist_id, func.sum(tracks.c.plays).label("plays"))
-        .join_from(tracks, ArtistTrack, ArtistTrack.track_id == tracks.c.track_id)
-        .where(primary_of)
-        .group_by(tracks.c.user_id, ArtistTrack.artist_id)
-        .cte("artists")
-    )
-    known = (
-        select(ArtistTrack.artist_id)
-        .join_from(own, ArtistTrack, ArtistTrack.track_id == own.c.track_id)
-        .where(primary_of)
-    )
-    pairs = func.json_agg(func.json_build_array(artists.c.user_id, artists.c.plays)).label("listens")
+    return _unheard(tracks, own, primary.scalar_subquery())
+
+
+def _artists() -> Select[Any]:
+    """The same of primary artists."""
+    artists = by_primary_artist(by_track(OF_NEIGHBOURS))
+    return _unheard(artists, by_primary_artist(by_track(OF_USER, name="own_"), name="own_"), artists.c.id)
+
+
+def _unheard(listens: CTE, own: CTE, artist_id: ColumnElement[str] | ScalarSelect[Any]) -> Select[Any]:
+    pairs = func.json_agg(func.json_build_array(listens.c.user_id, listens.c.plays))
     return (
-        select(artists.c.artist_id.label("id"), artists.c.artist_id, pairs)
-        .where(artists.c.artist_id.not_in(known))
-        .group_by(artists.c.artist_id)
+        select(listens.c.id, artist_id.label("artist_id"), pairs.label("listens"))
+        .where(listens.c.id.not_in(select(own.c.id)))
+        .group_by(listens.c.id)
     )
 
 
-TRACKS, ARTISTS = _query(by_artist=False), _query(by_artist=True)
+OF_NEIGHBOURS = and_(
+    History.user_id == any_(bindparam("neighbours", type_=ARRAY(Integer))), between(History.played_at, *EVER)
+)
+OF_USER = and_(History.user_id == bindparam("user_id", type_=Integer), between(History.played_at, *EVER))
+TRACKS, ARTISTS = _tracks(), _artists()

@@ -1,18 +1,19 @@
 """Who listens alike: listeners by the cosine of their vectors of listens by primary artist, over all time."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, CTE, Integer, Numeric, Select, any_, bindparam, cast, func, select
+from sqlalchemy import ARRAY, Integer, Select, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.audience import Audience
 from app.domain.ranking import Page, competition_ranks
+from app.listens.by_user import by_primary_artist, by_track
 from app.listens.expressions import between
 from app.listens.statements import execute
-from app.models.history import ArtistTrack, History, User
+from app.models.history import History, User
 from app.rollups.spans import EVER
+from app.services.comparison import cosine, sum_of_products
 from app.services.listing import Listing
 
 # How many are told of, unless some are asked for by name.
@@ -48,7 +49,7 @@ def neighbours(session: Session, audience: Audience, others: Audience) -> list[N
     everyone = others.user_ids is None
     users = None if everyone else [*(others.user_ids or ()), audience.user_id]
     rows = execute(session, EVERYONES if everyone else SOME, {"user_id": audience.user_id, "users": users}).all()
-    alike = [(cosine(row.product, row.square, row.own_square), row) for row in rows]
+    alike = [(round(cosine(row.product, row.square, row.own_square), DIGITS), row) for row in rows]
     alike = sorted(((value, row) for value, row in alike if value > 0), key=lambda one: (-one[0], one[1].user_id))
     ranks = competition_ranks([value for value, _ in alike])
     return [
@@ -57,55 +58,32 @@ def neighbours(session: Session, audience: Audience, others: Audience) -> list[N
     ]
 
 
-def cosine(product: int, *squares: int) -> float:
-    """The cosine of two vectors of whole numbers, by their product and the sums of their squares, rounded."""
-    return round(min(int(product) / math.sqrt(math.prod(map(int, squares))), 1.0), DIGITS)
-
-
 def _query(*, of_everyone: bool) -> Select[Any]:
     """Each listener with an artist in common with `user_id`: what the similarity is made of."""
-    vectors = _vectors(of_everyone=of_everyone)
-    own = select(vectors).where(vectors.c.user_id == bindparam("user_id", type_=Integer)).cte("own")
+    user_id = bindparam("user_id", type_=Integer)
+    conditions = [between(History.played_at, *EVER)]
+    if not of_everyone:
+        conditions.append(History.user_id == any_(bindparam("users", type_=ARRAY(Integer))))
+    vectors = by_primary_artist(by_track(*conditions))
+    own = select(vectors).where(vectors.c.user_id == user_id).cte("own")
     squares = (
-        select(vectors.c.user_id, func.sum(cast(vectors.c.plays, Numeric) * vectors.c.plays).label("square"))
+        select(vectors.c.user_id, sum_of_products(vectors.c.plays, vectors.c.plays).label("square"))
         .group_by(vectors.c.user_id)
         .cte("squares")
     )
+    product = sum_of_products(vectors.c.plays, own.c.plays).label("product")
     products = (
-        select(
-            vectors.c.user_id,
-            func.sum(cast(vectors.c.plays, Numeric) * own.c.plays).label("product"),
-            func.count().label("shared"),
-        )
-        .join_from(vectors, own, own.c.artist_id == vectors.c.artist_id)
-        .where(vectors.c.user_id != bindparam("user_id", type_=Integer))
+        select(vectors.c.user_id, product, func.count().label("shared"))
+        .join_from(vectors, own, own.c.id == vectors.c.id)
+        .where(vectors.c.user_id != user_id)
         .group_by(vectors.c.user_id)
         .cte("products")
     )
-    own_square = select(func.sum(cast(own.c.plays, Numeric) * own.c.plays)).scalar_subquery()
+    own_square = select(sum_of_products(own.c.plays, own.c.plays)).scalar_subquery().label("own_square")
     return (
-        select(products, squares.c.square, User.username, own_square.label("own_square"))
+        select(products, squares.c.square, User.username, own_square)
         .join_from(products, squares, squares.c.user_id == products.c.user_id)
         .join(User, User.id == products.c.user_id)
-    )
-
-
-def _vectors(*, of_everyone: bool) -> CTE:
-    """`user_id`, `artist_id` and `plays`: listens by primary artist."""
-    plays = (
-        select(History.user_id, History.track_id, func.count().label("plays"))
-        .where(between(History.played_at, *EVER))
-        .group_by(History.user_id, History.track_id)
-    )
-    if not of_everyone:
-        plays = plays.where(History.user_id == any_(bindparam("users", type_=ARRAY(Integer))))
-    tracks = plays.cte("tracks")
-    return (
-        select(tracks.c.user_id, ArtistTrack.artist_id, func.sum(tracks.c.plays).label("plays"))
-        .join_from(tracks, ArtistTrack, ArtistTrack.track_id == tracks.c.track_id)
-        .where(ArtistTrack.is_primary)
-        .group_by(tracks.c.user_id, ArtistTrack.artist_id)
-        .cte("vectors")
     )
 
 
