@@ -1,9 +1,8 @@
 """`/`: the explorer, a page that shows every insight. It is made of static files and asks this API alone."""
 
 from pathlib import Path
-from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, make_response, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, url_for
 
 from app.web.headers import policy
 
@@ -30,12 +29,12 @@ def _only_where_it_is_on() -> None:
 def explorer() -> Response:
     """A page that shows every insight as pictures and tables, where EXPLORER is on."""
     page = render_template("index.html", file=_url, modules=MODULES)
-    return make_response(page, {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"})
+    return Response(page, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"})
 
 
-def _url(name: str) -> Any:
+def _url(name: str) -> str:
     return url_for("page.static", filename=name)
 
 
-# All but the first, which the page asks for itself.
+# The browser gets all of them at once, rather than each when another one names it.
 MODULES = sorted(str(file.relative_to(FILES / "static")) for file in (FILES / "static" / "js").rglob("*.js"))

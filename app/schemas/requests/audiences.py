@@ -15,6 +15,11 @@ BLENDED = 2, 20
 AT_MOST_ONE = f"At most one of {', '.join(SubjectKind)}; an unknown one gives the empty result."
 
 
+def _group(users: tuple[int, ...] | None) -> Audience:
+    """The group of some users; everyone where none are named."""
+    return EVERYONE if users is None else Audience.group(users)
+
+
 class OfUser(Parameters):
     """The listens of the user in the path."""
 
@@ -39,9 +44,7 @@ class OfEveryone(Parameters):
 
     @post_load
     def _audience(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        users = data.pop("users")
-        data["audience"] = EVERYONE if users is None else Audience.group(users)
-        return data
+        return data | {"audience": _group(data.pop("users"))}
 
 
 class Blended(Parameters):
@@ -72,8 +75,7 @@ class SimilarTo(OfUser):
 
     @post_load
     def _others(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        users = data.pop("users")
-        return data | {"others": EVERYONE if users is None else Audience.group(users)}
+        return data | {"others": _group(data.pop("users"))}
 
 
 class AboutSubject(Parameters):
