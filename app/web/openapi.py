@@ -30,6 +30,11 @@ CACHE_HEADERS = {
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM = {"application/problem+json": {"schema": _PROBLEM_SCHEMA}}
 
+_PAGE = {
+    "description": "A page.",
+    "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
+}
+
 
 def _header(description: str, kind: str) -> Json:
     return {"description": description, "schema": {"type": kind}}
@@ -67,10 +72,7 @@ TEXTS: dict[str, Json] = {
         "tags": ["Docs"],
         "summary": "A page that shows every insight as pictures and tables, where `EXPLORER` is on.",
         "responses": {
-            "200": {
-                "description": "A page.",
-                "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
-            },
+            "200": _PAGE,
             "404": {"description": "EXPLORER is off.", "content": {"application/json": {"schema": _PROBLEM_SCHEMA}}},
         },
     },
@@ -79,10 +81,7 @@ TEXTS: dict[str, Json] = {
         "tags": ["Docs"],
         "summary": "Swagger UI over this document.",
         "responses": {
-            "200": {
-                "description": "A page.",
-                "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>…"}},
-            }
+            "200": _PAGE,
         },
     },
     "/metrics": {
@@ -105,9 +104,9 @@ TEXTS: dict[str, Json] = {
 }
 
 
-# These give no JSON either, but say all the rest to APIFairy.
+# These give no JSON either, but say all the rest to APIFairy. By what their paths begin with.
 FILES: dict[str, Json] = {
-    "/insights/export/{user_id}": {
+    "/insights/export/": {
         "description": "The listens, a line each: JSON Lines without a header, or CSV (RFC 4180, UTF-8) with one.",
         "headers": {"Content-Disposition": _header("It is to be saved as a file.", "string")},
         "content": {
@@ -118,15 +117,12 @@ FILES: dict[str, Json] = {
             },
         },
     },
-    **{
-        f"/insights/cards/{kind}/{{user_id}}": {
-            "description": "A picture of 1200 x 630 or 1080 x 1080.",
-            "content": {
-                "image/svg+xml": {"schema": {"type": "string"}},
-                "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "\u2026"},
-            },
-        }
-        for kind in ("top-tracks", "top-artists", "top-genres", "activity", "clock", "review")
+    "/insights/cards/": {
+        "description": "A picture of 1200 x 630 or 1080 x 1080.",
+        "content": {
+            "image/svg+xml": {"schema": {"type": "string"}},
+            "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "\u2026"},
+        },
     },
 }
 
@@ -162,9 +158,9 @@ def _finish(document: Json) -> Json:
             operation["tags"] = [tag.replace("_", " ") for tag in operation.get("tags", [])]
             _place_parameters(operation)
             _name_media_types(operation)
-        if path in FILES:
+        if given := next((file for start, file in FILES.items() if path.startswith(start)), None):
             del operations["get"]["responses"]["204"]
-            operations["get"]["responses"]["200"] = file = deepcopy(FILES[path])
+            operations["get"]["responses"]["200"] = file = deepcopy(given)
             next(iter(file["content"].values()))["example"] = examples.get(path)
         elif path in examples:
             responses = operations["get"]["responses"]
