@@ -14,6 +14,9 @@ WHEELS := --only-binary :all: --no-binary yattag
 # For every platform, and every Python from 3.11 on.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(WHEELS)
 
+# What checks the page's scripts, and what its tests compare with.
+PAGE_TOOLS := app/page/node_modules/.package-lock.json
+
 .PHONY: help run test test-thorough lint lock audit fuzz mutants bench faults postman postman-check screenshots image-check stop clean
 
 help:  ## list the targets
@@ -40,12 +43,11 @@ lint: .venv/installed  ## check style, types, the rooms' imports, security, the 
 	$(BIN)/codespell
 	$(BIN)/python .ci/plain_english.py
 	@# The page's scripts: types, style, and the packages that its tests compare with.
-	@if command -v npm >/dev/null; then cd app/page && npm ci --no-progress --no-audit --no-fund && npm run check; \
+	@if command -v npm >/dev/null; then $(MAKE) $(PAGE_TOOLS) && npm --prefix app/page run check; \
 		else echo "npm is not installed here: the page's scripts are not checked."; fi
 
-lock: .venv/installed  ## write requirements.txt, -batch.txt and -dev.txt (LOCK=--upgrade takes newer versions)
+lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
-	$(COMPILE) $(LOCK) --output-file requirements-batch.txt requirements-batch.in
 	$(COMPILE) $(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
 audit: .venv/installed  ## look for insecure code, and for published advisories on the packages
@@ -83,6 +85,11 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
 	rm -rf .venv .data .mutants .coverage postman/node_modules app/page/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# npm writes it last.
+$(PAGE_TOOLS): app/page/package-lock.json
+	cd app/page && npm ci --no-progress --no-audit --no-fund
+	@touch $@
 
 # Made last, so that an installation that was broken off is begun again.
 .venv/installed: requirements.txt requirements-dev.txt

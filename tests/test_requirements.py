@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-FILES = ["requirements", "requirements-batch", "requirements-dev"]
+FILES = ["requirements", "requirements-dev"]
 
 
 def asked(name: str) -> list[Requirement]:
@@ -52,10 +52,9 @@ def test_a_locked_file_names_no_index_and_no_folder(name: str) -> None:
     assert not re.search(r"://|index-url|find-links|(?<![\w.])/\w", (ROOT / f"{name}.txt").read_text())
 
 
-def test_the_service_its_batches_and_the_tests_run_on_the_same_versions() -> None:
-    runtime, batch, development = (locked((ROOT / f"{name}.txt").read_text()) for name in FILES)
-    assert {package: batch.get(package) for package in runtime} == runtime
-    assert {package: development.get(package) for package in batch} == batch
+def test_the_tests_run_on_the_versions_that_the_image_gets() -> None:
+    runtime, development = (locked((ROOT / f"{name}.txt").read_text()) for name in FILES)
+    assert {package: development.get(package) for package in runtime} == runtime
 
 
 @pytest.mark.thorough
