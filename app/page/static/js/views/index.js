@@ -3,9 +3,10 @@
 import { days } from "./calendar.js";
 import { chartsOfArtists, chartsOfGenres, chartsOfTracks } from "./charts.js";
 import { entity } from "./entity.js";
-import { artists, genres, listeners, newArtists, newTracks, tracks } from "./lists.js";
+import { forgottenArtists, forgottenTracks, newArtists, newTracks, nextArtists, nextTracks } from "./discover.js";
+import { artists, genres, listeners, tracks } from "./lists.js";
 import { history, onThisDay } from "./past.js";
-import { compare } from "./people.js";
+import { compare, similar } from "./people.js";
 import { features } from "./sound.js";
 import { summary } from "./summary.js";
 import { activity, clock, sessions } from "./time.js";
@@ -19,9 +20,9 @@ export const views = {
   overview: { panels: [entity, summary, activity, clock, tracks, artists, genres] },
   rhythm: { panels: [entity, clock, activity, days, sessions] },
   charts: { panels: [entity, chartsOfArtists, chartsOfTracks, chartsOfGenres], ofUser: true },
-  discover: { panels: [entity, newTracks, newArtists] },
+  discover: { panels: [entity, nextTracks, nextArtists, newTracks, newArtists, forgottenTracks, forgottenArtists] },
   sound: { panels: [entity, features] },
-  people: { panels: [compare, listeners] },
+  people: { panels: [compare, similar, listeners] },
   history: { panels: [entity, history, onThisDay], ofUser: true },
   wrapped: { panels: [wrapped], ofUser: true },
 };

@@ -1,8 +1,8 @@
-// Ranked lists as bars with pictures, and lists of what was new.
+// Ranked lists as bars with pictures.
 
-import { count, duration, moment, percent } from "../format.js";
+import { count, duration, percent } from "../format.js";
 import { h, picture } from "../dom.js";
-import { address, insight, narrowed, question, state, windowOf } from "../state.js";
+import { address, insight, narrowed, question, state } from "../state.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../state.js").State} State */
@@ -127,43 +127,10 @@ export const tracks = ranked("tracks", "top/tracks", words.panels.tracks, (now) 
 export const artists = ranked("artists", "top/artists", words.panels.artists);
 export const genres = ranked("genres", "top/genres", words.panels.genres);
 
+const topListeners = ranked("listeners", "top/listeners", words.panels.listeners);
+
 // Also where a user is picked: a click on another compares the two.
 export const listeners = {
-  ...ranked("listeners", "top/listeners", words.panels.listeners),
-  requests: (/** @type {State} */ now) => [
-    { path: "insights/global/top/listeners", parameters: { ...question(now), limit: ROWS } },
-  ],
+  ...topListeners,
+  requests: (/** @type {State} */ now) => topListeners.requests({ ...now, user: "" }),
 };
-
-/** @param {string} id @param {string} path @param {string} title @returns {View} */
-function discovered(id, path, title) {
-  return {
-    id,
-    title,
-    size: "half",
-    requests: (now) => [{ path: insight(now, path), parameters: { ...question(now), limit: 12 } }],
-    draw: ([rows], _holder, now) => {
-      const most = Math.max(1, ...rows.map((/** @type {any} */ row) => row.count));
-      const zone = windowOf(now).tz;
-      return rows.length
-        ? bars(rows, (row) => ({
-            part: row.count / most,
-            figure: count(row.count),
-            note: moment(row.first_listened_at, zone),
-          }))
-        : null;
-    },
-    table: ([rows], now) => ({
-      columns: [words.columns.name, words.columns.artist, words.columns.first, words.columns.listens],
-      rows: rows.map((/** @type {any} */ row) => [
-        subjectOfRow(row).name,
-        subjectOfRow(row).detail,
-        moment(row.first_listened_at, windowOf(now).tz),
-        row.count,
-      ]),
-    }),
-  };
-}
-
-export const newTracks = discovered("new-tracks", "discoveries/tracks", words.panels.newTracks);
-export const newArtists = discovered("new-artists", "discoveries/artists", words.panels.newArtists);

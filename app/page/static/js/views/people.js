@@ -4,7 +4,7 @@ import { count, percent } from "../format.js";
 import { h, picture } from "../dom.js";
 import { address, insight, question } from "../state.js";
 import { words } from "../words.js";
-import { subjectOfRow } from "./lists.js";
+import { bars, subjectOfRow } from "./lists.js";
 
 /** @param {any} row @param {number} most */
 function pair(row, most) {
@@ -63,6 +63,32 @@ export const compare = {
     rows: [...answer.shared_primary_artists, ...answer.shared_tracks].map((row) => [
       subjectOfRow(row).name,
       ...row.counts,
+    ]),
+  }),
+};
+
+// A click on one compares the two.
+/** @type {import("../panel.js").View} */
+export const similar = {
+  id: "similar",
+  title: words.panels.similar,
+  size: "half",
+  requests: (now) => (now.user ? [{ path: insight(now, "similar"), parameters: { limit: 12 } }] : null),
+  draw: ([rows]) =>
+    rows.length
+      ? bars(rows, (row) => ({
+          part: row.similarity,
+          figure: percent(row.similarity),
+          note: words.inCommon(count(row.distinct_shared_primary_artists)),
+        }))
+      : null,
+  table: ([rows]) => ({
+    columns: [words.columns.rank, words.columns.name, words.columns.similarity, words.columns.shared],
+    rows: rows.map((/** @type {any} */ row) => [
+      row.rank,
+      row.username,
+      percent(row.similarity),
+      row.distinct_shared_primary_artists,
     ]),
   }),
 };
