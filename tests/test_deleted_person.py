@@ -55,12 +55,15 @@ def all_paths(server: Gunicorn) -> list[str]:
     for template, operations in orjson.loads(server.ask("/openapi.json").body)["paths"].items():
         if not template.startswith("/insights"):
             continue
-        takes = {parameter["name"] for parameter in operations["get"].get("parameters", [])}
+        takes = {parameter["name"]: parameter for parameter in operations["get"].get("parameters", [])}
         for one, other in ((PERSON, FRIEND), (FRIEND, PERSON)):
             path = template.format(user_id=one, other_user_id=other, year=2026, track_id=TRACK, artist_id=ARTIST)
-            paths.append(path)
             if "users" in takes:
-                paths += [f"{path}?users={PERSON}", f"{path}?users={PERSON},{FRIEND}", f"{path}?users={FRIEND}"]
+                paths.append(f"{path}?users={PERSON},{FRIEND}")
+                if takes["users"].get("required"):
+                    continue
+                paths += [f"{path}?users={PERSON}", f"{path}?users={FRIEND}"]
+            paths.append(path)
     return list(dict.fromkeys(paths))
 
 

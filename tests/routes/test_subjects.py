@@ -12,7 +12,11 @@ from tests.support.factories import Platform
 from tests.web.test_errors import check_problem, wrong
 
 GENRE = "r&b, 'soul'; %é\N{GUITAR}"
-NOT_ABOUT_A_SUBJECT = {"/insights/tracks/<track_id>", "/insights/artists/<artist_id>"}
+NOT_ABOUT_A_SUBJECT = {
+    *("/insights/tracks/<track_id>", "/insights/artists/<artist_id>", "/insights/similar/<user_id>"),
+    *(f"/insights/recommendations/{kind}/<user_id>" for kind in ("tracks", "artists")),
+    *(f"/insights/global/blend/{kind}" for kind in ("tracks", "artists", "genres")),
+}
 
 
 @pytest.fixture
