@@ -1,15 +1,13 @@
 """`make screenshots`: the pictures of the page and the cards in docs/, of the demo data."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from app.cli.embedded.database import DATABASE
 from app.cli.embedded.server import EmbeddedPostgres
 from app.cli.serving import demo_database
+from tests.support.browser import CHROMIUM, chromium
 from tests.support.servers import ROOT, starting
 
 # Name, address, and whether it is dark.
@@ -28,17 +26,16 @@ CARDS = {
 
 def main() -> None:
     """Draw all of them."""
-    if not (chromium := shutil.which("chromium")):
+    if CHROMIUM is None:
         sys.exit("Chromium is not installed (Debian: apt install chromium)")
     with (
         EmbeddedPostgres.temporary({"fsync": "off"}) as server,
         demo_database(server),
         tempfile.TemporaryDirectory() as folder,
         starting(Path(folder), server.uri(DATABASE)) as start,
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
         service = start(EXPLORER="true", WEB_CONCURRENCY="1")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, address, is_dark in PICTURES:
             page = browser.new_page(
                 viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if is_dark else "light"
@@ -47,7 +44,6 @@ def main() -> None:
             page.wait_for_load_state("networkidle")
             page.screenshot(path=ROOT / "docs" / f"{name}.png")
             page.close()
-        browser.close()
         for kind, theme in CARDS.items():
             card = service.ask(f"/insights/cards/{kind}/1?range=365d&theme={theme}")
             (ROOT / "docs/cards" / f"{kind}.svg").write_bytes(card.body)

@@ -3,28 +3,27 @@
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.cli import demo
+from tests.support.browser import chromium, needs_chromium
 from tests.support.factories import Platform
 from tests.support.servers import Gunicorn, database, starting, url_of
 
-CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[2] / "app/page/node_modules/axe-core/axe.min.js"
 EVIL = "<script>document.title='owned'</script>"
 VIEWS = ["", "rhythm", "charts", "discover", "sound", "people", "history", "wrapped"]
 
 expect.set_options(timeout=20_000)  # ms; on a busy machine
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt install chromium)")
+pytestmark = needs_chromium
 
 
 def fill(platform: Platform) -> None:
@@ -47,10 +46,8 @@ def service(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
