@@ -81,6 +81,7 @@ def settled(page: Page, address: str) -> None:
     expect(page.locator(".skeleton:visible")).to_have_count(0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("whose", ["", "user=1"])
 def test_every_view_shows_figures_and_no_error(page: Page, view: str, whose: str) -> None:
@@ -184,6 +185,7 @@ def test_what_is_old_stays_until_the_new_has_come(page: Page) -> None:
     expect(page.locator("[aria-busy]")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_a_key_is_asked_for_and_kept_for_the_tab(
     browser: Browser, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
