@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # What checks the page's scripts, and what its tests compare with.
 PAGE_TOOLS := app/page/node_modules/.package-lock.json
 
-.PHONY: help run test test-thorough lint lock audit fuzz mutants bench faults postman postman-check screenshots image-check stop clean
+.PHONY: help run test test-thorough lint lint-page lock audit fuzz mutants bench faults postman postman-check screenshots image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,7 +33,7 @@ test-thorough: test  ## run the suite, then what `make test` leaves out and all 
 	$(PYTEST) -m "thorough or hypothesis" --hypothesis-profile thorough --cov --cov-append
 	.ci/on-postgres-15 $(PYTEST) --hypothesis-profile thorough
 
-lint: .venv/installed  ## check style, types, the rooms' imports, security, the Dockerfile and the English
+lint: .venv/installed lint-page  ## check style, types, the rooms' imports, security, the Dockerfile and the English
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -42,9 +42,6 @@ lint: .venv/installed  ## check style, types, the rooms' imports, security, the 
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/codespell
 	$(BIN)/python .ci/plain_english.py
-	@# The page's scripts: types, style, and the packages that its tests compare with.
-	@if command -v npm >/dev/null; then $(MAKE) $(PAGE_TOOLS) && npm --prefix app/page run check; \
-		else echo "npm is not installed here: the page's scripts are not checked."; fi
 
 lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
@@ -85,6 +82,15 @@ clean:  ## delete what make has made: the embedded database, .venv, caches
 	@test ! -e .venv/installed || $(BIN)/python -m flask embedded reset --yes
 	rm -rf .venv .data .mutants .coverage postman/node_modules app/page/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Types and style of the page's scripts, where npm is.
+ifneq ($(shell command -v npm),)
+lint-page: $(PAGE_TOOLS)
+	npm --prefix app/page run check
+else
+lint-page:
+	@echo "npm is not installed here: the page's scripts are not checked."
+endif
 
 # npm writes it last.
 $(PAGE_TOOLS): app/page/package-lock.json
