@@ -1,67 +1,24 @@
 """`flask rollups`: install, rebuild, verify, look at and uninstall the rollups, on an operator's word."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from time import perf_counter
 from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from app.cli.embedded.database import database_of_command
-from app.database.engine import for_commands, own_engine
+from app.cli.operators import database, operator, progress
 from app.rollups.installation import install as installation
 from app.rollups.installation.indexes import build_indexes
 from app.rollups.spans import Span
 from app.rollups.state import read
 from app.rollups.upkeep.building import build_at_once, describe, start_anew
 from app.rollups.upkeep.folding import fold
-from app.rollups.upkeep.transactions import one_operator, snapshot, writing
+from app.rollups.upkeep.transactions import snapshot, writing
 from app.rollups.upkeep.verification import differences
 
 rollups = AppGroup("rollups", help="Counts kept next to the platform's tables, so that insights take milliseconds.")
-
-
-@contextmanager
-def _database() -> Iterator[Engine]:
-    """The database that is written to; the embedded one is up for as long as this takes."""
-    with database_of_command():
-        engine = for_commands(own_engine(current_app.config, writes=True))
-        try:
-            yield engine
-        except SQLAlchemyError as error:
-            raise click.ClickException(str(getattr(error, "orig", None) or error).strip()) from None
-        finally:
-            engine.dispose()
-
-
-@contextmanager
-def _operator() -> Iterator[Connection]:
-    """A connection in autocommit: a second operator waits for the first."""
-    with _database() as engine, one_operator(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Says what is done, and how long it took."""
-    begun: list[tuple[str, float]] = []
-
-    def end() -> None:
-        if begun:
-            click.echo(f"{perf_counter() - begun.pop()[1]:7.1f} s")
-
-    def tell(what: str) -> None:
-        end()
-        click.echo(f"{what} … ", nl=False)
-        begun.append((what, perf_counter()))
-
-    yield tell
-    end()
 
 
 def _now() -> Any:
@@ -72,7 +29,7 @@ def _now() -> Any:
 @with_appcontext
 def install() -> None:
     """Install and build what is missing, while the platform keeps writing."""
-    with _operator() as connection, _progress() as tell:
+    with operator() as connection, progress() as tell:
         installation.install(connection, tell)
         build_indexes(connection, tell)
         with Session(connection) as session:
@@ -88,7 +45,7 @@ def install() -> None:
 @with_appcontext
 def rebuild(resume: bool) -> None:
     """Build all rollups again, from the live tables."""
-    with _operator() as connection, _progress() as tell:
+    with operator() as connection, progress() as tell:
         _require_installation(connection)
         if not resume:
             tell("forgetting what there is")
@@ -101,7 +58,7 @@ def rebuild(resume: bool) -> None:
 @with_appcontext
 def verify() -> None:
     """Compare the rollups with the live tables; exit code 1 where they differ."""
-    with _operator() as connection, _progress() as tell:
+    with operator() as connection, progress() as tell:
         _require_installation(connection)
         with snapshot(connection):
             found = list(differences(connection, tell))
@@ -116,7 +73,7 @@ def verify() -> None:
 @with_appcontext
 def fold_now() -> None:
     """Fold in the changes that wait; the service does it by itself."""
-    with _operator() as connection:
+    with operator() as connection:
         _require_installation(connection)
         with writing(connection):
             changes = fold(connection)
@@ -127,7 +84,7 @@ def fold_now() -> None:
 @with_appcontext
 def status() -> None:
     """Show what is installed, built and waiting."""
-    with _database() as engine, Session(engine) as session:
+    with database() as engine, Session(engine) as session:
         state = read(session)
         if state is None:
             click.echo("The rollups are not installed: flask rollups install")
@@ -149,7 +106,7 @@ def status() -> None:
 @with_appcontext
 def uninstall() -> None:
     """Take the rollups, their triggers and indexes away: the database is as it was before."""
-    with _operator() as connection, _progress() as tell:
+    with operator() as connection, progress() as tell:
         installation.uninstall(connection, tell)
     click.echo("The rollups are uninstalled.")
 
