@@ -13,14 +13,17 @@ COPY requirements.txt /
 RUN /venv/bin/pip install --no-cache-dir --only-binary=:all: --requirement /requirements.txt
 
 
-FROM base
+# With what `flask taste build` needs, too.
+FROM build AS build-batch
+COPY requirements-batch.txt /
+RUN /venv/bin/pip install --no-cache-dir --only-binary=:all: --requirement /requirements-batch.txt
+
+
+FROM base AS runtime
 # A fixed number, so that a host and Kubernetes' runAsNonRoot can name it. The code belongs to root: the service cannot
 # change it, and needs to write nowhere, so the root file system can be read-only.
 RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /srv --shell /usr/sbin/nologin songswap
-COPY --from=build /venv /venv
 WORKDIR /srv
-# What .dockerignore lets through.
-COPY . .
 
 ENV PATH=/venv/bin:$PATH \
     FLASK_APP=app.cli \
@@ -36,6 +39,18 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s \
 
 # Gunicorn, by way of its settings.
 CMD ["python", "gunicorn.conf.py"]
+
+
+# `docker build --target batch`: the service that also builds models of taste.
+FROM runtime AS batch
+COPY --from=build-batch /venv /venv
+COPY . .
+
+
+FROM runtime
+COPY --from=build /venv /venv
+# What .dockerignore lets through.
+COPY . .
 
 # Last, for they change with each commit.
 ARG REVISION=unknown

@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # What checks the page's scripts, and what its tests compare with.
 PAGE_TOOLS := app/page/node_modules/.package-lock.json
 
-.PHONY: help run test test-thorough lint lint-page lock audit fuzz mutants bench faults postman postman-check screenshots image-check stop clean
+.PHONY: help run test test-thorough lint lint-page lock audit fuzz mutants bench taste-eval faults postman postman-check screenshots image-check stop clean
 
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,9 @@ lint: .venv/installed lint-page  ## check style, types, the rooms' imports, secu
 	$(BIN)/codespell
 	$(BIN)/python .ci/plain_english.py
 
-lock: .venv/installed  ## write requirements.txt and requirements-dev.txt (LOCK=--upgrade takes newer versions)
+lock: .venv/installed  ## write all requirements*.txt (LOCK=--upgrade takes newer versions)
 	$(COMPILE) $(LOCK) --output-file requirements.txt requirements.in
+	$(COMPILE) $(LOCK) --output-file requirements-batch.txt requirements-batch.in
 	$(COMPILE) $(LOCK) --output-file requirements-dev.txt requirements-dev.in
 
 audit: .venv/installed  ## look for insecure code, and for published advisories on the packages
@@ -59,6 +60,9 @@ mutants: .venv/installed  ## see which changes of the code the tests notice, of 
 
 bench: .venv/installed  ## measure everything against the targets, on 1 M and 10 M listens (BENCH="--sizes S,M,L")
 	$(BIN)/python -m benchmarks $(BENCH)
+
+taste-eval: .venv/installed  ## see how many hidden tracks recommendations find, next to other ways to recommend
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.taste_eval
 
 faults: .venv/installed  ## let everything fail under load that the service stands on, and write docs/reliability.md
 	$(BIN)/python -m benchmarks.faults

@@ -102,6 +102,11 @@ def _seconds(default: float, maximum: float) -> fields.Float:
     )
 
 
+def _time_of_day() -> fields.Time:
+    message = "must be a time of day in UTC, such as 03:30"
+    return fields.Time(format="%H:%M", load_default=None, error_messages={"invalid": message, "format": message})
+
+
 def _choice(default: str, *allowed: str) -> fields.String:
     return fields.String(
         load_default=default, validate=validate.OneOf(allowed, error=f"must be one of {', '.join(allowed)}")
@@ -217,6 +222,8 @@ class SettingsSchema(Schema):
     RATELIMIT_ENABLED = _boolean(False)
     RATELIMIT_DEFAULT = fields.String(load_default="600 per minute", validate=_check_rate_limits)
     TRUSTED_PROXIES = _integer(0, 0, 10)
+
+    TASTE_BUILD_AT = _time_of_day()
 
     EXPLORER = _boolean(False)
     CARD_SIGNING_KEY = fields.String(load_default=None)

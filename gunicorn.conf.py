@@ -97,9 +97,11 @@ def post_fork(server, worker):
 def post_worker_init(worker):
     from app.database import deadline
     from app.rollups.upkeep import upkeep
+    from app.taste import nightly
 
     deadline.install()
     upkeep.start(worker.app.wsgi(), writes=True)
+    nightly.start(worker.app.wsgi())
 
 
 def child_exit(_server, worker):

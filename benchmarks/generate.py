@@ -2,11 +2,11 @@
 
     python -m benchmarks.generate postgresql://user@host/database --listens 10000000 --end 2026-11-23T08:00
 
-The shape is that of a grown platform: a user for 2,000 listens and a track for 20; users of very different size, the
-first with 50,000 listens and none with more; a long tail of tracks, of which each user has favourites; three years up
-to the end, written hour by hour as songswap-airflow does, so that tables and indexes are as full of holes as there. The
-same size and end give the same rows. Listens come in batches of a million: what is held in memory or in temporary files
-does not grow with the size.
+The shape is that of a grown platform: a user for 2,000 listens (or as many as `--listeners` says) and a track for 20;
+users of very different size, the first with 50,000 listens and none with more; a long tail of tracks, of which each
+user has favourites; three years up to the end, written hour by hour as songswap-airflow does, so that tables and
+indexes are as full of holes as there. The same size and end give the same rows. Listens come in batches of a million:
+what is held in memory or in temporary files does not grow with the size.
 """
 
 import argparse
@@ -124,12 +124,14 @@ LISTENS = """
 """
 
 
-def generate(connection: Connection, listens: int, end: datetime, tell: Callable[[str], None]) -> None:
+def generate(
+    connection: Connection, listens: int, end: datetime, tell: Callable[[str], None], listeners: int | None = None
+) -> None:
     """Make the platform's tables and fill them with about `listens` listens until `end`, naive and in UTC.
 
     `tell` is told each step's rows and seconds.
     """
-    sizes = {"listens": listens, "users": max(listens // 2000, 10), "tracks": max(listens // 20, 100)}
+    sizes = {"listens": listens, "users": listeners or max(listens // 2000, 10), "tracks": max(listens // 20, 100)}
     sizes |= {"artists": sizes["tracks"] // 8, "heaviest": min(HEAVIEST, listens // 4)}
     values = {**sizes, "end": end, "history": HISTORY}
     tables = Base.metadata.sorted_tables
@@ -161,13 +163,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fill an empty database with a platform of any size.")
     parser.add_argument("database", help="URL of an empty database")
     parser.add_argument("--listens", type=int, default=10_000_000)
+    parser.add_argument("--listeners", type=int, help="how many users; one for 2,000 listens")
     parser.add_argument(
         "--end", type=datetime.fromisoformat, help="the last listen's instant in UTC; this hour's start"
     )
     arguments = parser.parse_args()
     url = load_settings({"SQLALCHEMY_DATABASE_URI": arguments.database})["SQLALCHEMY_DATABASE_URI"]
     with create_engine(url).connect() as connection:
-        generate(connection, arguments.listens, arguments.end or this_hour(), lambda line: print(line, flush=True))
+        generate(
+            connection,
+            arguments.listens,
+            arguments.end or this_hour(),
+            lambda line: print(line, flush=True),
+            arguments.listeners,
+        )
 
 
 def this_hour() -> datetime:

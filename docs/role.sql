@@ -4,7 +4,8 @@
 --     psql --dbname=songswap --command='\password songswap_insights'
 --
 -- Run it as the owner of the platform's tables (on RDS, the master user that made them), and again after
--- `flask rollups install`, which makes the schema `insights`: it takes all rights away and grants the right ones again.
+-- `flask rollups install` or the first `flask taste build`, which make the schema `insights`: it takes all rights away and
+-- grants the right ones again.
 -- Installing and uninstalling are the owner's; what the service itself does, it does under this role.
 
 DO $$
@@ -37,7 +38,7 @@ TO songswap_insights;
 -- The service's own schema, where it is: rows come and go, tables do not.
 DO $$
 BEGIN
-    IF to_regclass('insights.state') IS NOT NULL THEN
+    IF to_regnamespace('insights') IS NOT NULL THEN
         REVOKE ALL ON ALL TABLES IN SCHEMA insights FROM songswap_insights;
         GRANT USAGE ON SCHEMA insights TO songswap_insights;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO songswap_insights;

@@ -82,18 +82,19 @@ def delete_the_person(engine: Engine) -> None:
         connection.execute(text('DELETE FROM "Users" WHERE id = :id'), {"id": PERSON})
 
 
-def rollups(engine: Engine, command: str) -> None:
-    """`flask rollups …`, as an operator gives it."""
+def flask(engine: Engine, *command: str) -> None:
+    """`flask …`, as an operator gives it."""
     environ = NO_SETTINGS | {"PATH": os.environ["PATH"], "SQLALCHEMY_DATABASE_URI": url_of(engine)}
-    command_line = [sys.executable, "-m", "flask", "--app", "app.cli", "rollups", command]
+    command_line = [sys.executable, "-m", "flask", "--app", "app.cli", *command]
     subprocess.run(command_line, cwd=ROOT, env=environ, check=True, capture_output=True)
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("with_rollups", [False, True], ids=["live", "rollups"])
+@pytest.mark.parametrize("with_rollups", [False, True], ids=["live", "rollups and a model"])
 def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: Valkey, with_rollups: bool) -> None:
     if with_rollups:
-        rollups(people, "install")
+        flask(people, "rollups", "install")
+        flask(people, "taste", "build")
     # The least time that an answer is fresh is far longer than this test takes.
     fleet = [start(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=valkey.url, WEB_CONCURRENCY=str(WORKERS)) for _ in range(2)]
     paths = all_paths(fleet[0])
@@ -126,9 +127,9 @@ def test_no_answer_holds_a_deleted_person(start: Start, people: Engine, valkey: 
 
 
 def test_the_rollups_forget_the_person_when_the_deletion_is_folded_in(people: Engine) -> None:
-    rollups(people, "install")
+    flask(people, "rollups", "install")
     delete_the_person(people)
-    rollups(people, "fold")
+    flask(people, "rollups", "fold")
     of_person = {
         "listen_changes": f"user_id = {PERSON}",
         "rankings": f"kind = {Kind.LISTENER:d} AND id = lpad('{PERSON}', 10, '0')",

@@ -389,16 +389,33 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     assert ("EXPOSE", "5001") in lines
 
 
-def test_the_image_gets_the_runtime_requirements_alone() -> None:
-    installs = [rest for name, rest in instructions() if name == "RUN" and "install" in rest]
-    assert [re.findall(r"\S*requirements\S*\.txt", install) for install in installs] == [["/requirements.txt"]]
+def test_the_image_gets_the_runtime_requirements_alone_and_the_batch_target_its_own() -> None:
+    installs: dict[str, list[str]] = {}
+    copied: dict[str, list[str]] = {}
+    stage = ""
+    for name, rest in instructions():
+        if name == "FROM":
+            stage = rest.partition(" AS ")[2]
+        elif name == "RUN" and "install" in rest:
+            installs[stage] = re.findall(r"\S*requirements\S*\.txt", rest)
+        elif name == "COPY" and "--from" in rest:
+            copied[stage] = rest.split()[:1]
+    assert installs == {"build": ["/requirements.txt"], "build-batch": ["/requirements-batch.txt"]}
+    assert copied == {"batch": ["--from=build-batch"], "": ["--from=build"]}  # the last stage has no name
 
 
 def test_the_image_holds_what_the_service_runs_on_and_nothing_else() -> None:
     first, *rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert first == "*"
     let_in = {rule[1:].rstrip("/") for rule in rules if rule.startswith("!")}
-    assert let_in == {"app", "migrations", "config.py", "gunicorn.conf.py", "requirements.txt"}
+    assert let_in == {
+        "app",
+        "migrations",
+        "config.py",
+        "gunicorn.conf.py",
+        "requirements.txt",
+        "requirements-batch.txt",
+    }
 
     here = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     for source in [ROOT / "config.py", ROOT / "gunicorn.conf.py", *(ROOT / "app").rglob("*.py")]:

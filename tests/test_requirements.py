@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-FILES = ["requirements", "requirements-dev"]
+FILES = ["requirements", "requirements-batch", "requirements-dev"]
 
 
 def asked(name: str) -> list[Requirement]:
@@ -53,8 +53,9 @@ def test_a_locked_file_names_no_index_and_no_folder(name: str) -> None:
 
 
 def test_the_tests_run_on_the_versions_that_the_image_gets() -> None:
-    runtime, development = (locked((ROOT / f"{name}.txt").read_text()) for name in FILES)
-    assert {package: development.get(package) for package in runtime} == runtime
+    runtime, batch, development = (locked((ROOT / f"{name}.txt").read_text()) for name in FILES)
+    assert {package: batch.get(package) for package in runtime} == runtime
+    assert {package: development.get(package) for package in batch} == batch
 
 
 @pytest.mark.thorough

@@ -113,6 +113,8 @@ def test_no_secret_has_a_default() -> None:
         ("RATELIMIT_DEFAULT", "10 per fortnight"),
         ("TRUSTED_PROXIES", "-1"),
         ("TRUSTED_PROXIES", "10.0.0.1"),
+        ("TASTE_BUILD_AT", "nightly"),
+        ("TASTE_BUILD_AT", "24:00"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "app.example.com"),
         ("CORS_ORIGINS", "https://app.example.com/"),

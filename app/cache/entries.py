@@ -11,7 +11,7 @@ from flask import Response
 FORM = 2
 
 # Of a view's headers these are kept: the list headers, which are made from the same rows as the payload.
-HEADERS = ("X-Total-Count", "Link", "X-Window-From", "X-Window-To")
+HEADERS = ("X-Total-Count", "Link", "X-Window-From", "X-Window-To", "X-Computed-At")
 
 
 @dataclass(frozen=True, slots=True)

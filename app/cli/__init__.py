@@ -20,6 +20,7 @@ from app.cli.ingest.command import ingest
 from app.cli.ingest.history import forget, load_history
 from app.cli.rollups import rollups
 from app.cli.serving import prepare_to_serve
+from app.cli.taste import taste
 from config import SettingsError, check_access, load_settings
 
 
@@ -57,7 +58,7 @@ def create_app(
     app.extensions["embedded_postgres"] = server
     ingest.add_command(load_history)
     ingest.add_command(forget)
-    for command in (api_keys, cards, embedded, ingest, rollups):
+    for command in (api_keys, cards, embedded, ingest, rollups, taste):
         app.cli.add_command(command)
     if context is not None and serves:
         prepare_to_serve(context, app, size or Size())

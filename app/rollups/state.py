@@ -24,8 +24,9 @@ EMPTIED = "the schema insights has lost its rows"
 UNWATCHED = "a trigger is missing or switched off"
 TRUNCATED = "a table was truncated"
 
-READABLE = load("readable", tables=", ".join(f"'{table}'" for table in TABLES))
-INSTALLED = text(load("installed", readable=READABLE))
+QUOTED_TABLES = ", ".join(f"'{table}'" for table in TABLES)
+READABLE = load("readable", tables=QUOTED_TABLES)
+INSTALLED = text(load("installed", tables=QUOTED_TABLES, readable=READABLE))
 STATE = text(load("state", readable=READABLE, watched=ARE_ON, waiting=load("waiting")))
 
 

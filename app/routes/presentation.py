@@ -47,7 +47,7 @@ def keyset_pages(measure: Callable[..., Playback]) -> Callable[..., dict[str, An
 
 
 def list_headers(listing: Listing[Any], page: Page, window: Window | None) -> dict[str, str]:
-    """`X-Total-Count`, `Link`, and the ends of a window where they are not open."""
+    """`X-Total-Count`, `Link`, the ends of a window where they are not open, and when a list was computed ahead."""
     headers = {"X-Total-Count": str(listing.total)}
     if link := _link(page, listing.total):
         headers["Link"] = link
@@ -55,6 +55,8 @@ def list_headers(listing: Listing[Any], page: Page, window: Window | None) -> di
         headers["X-Window-From"] = format_instant(window.start)
     if window and window.end is not None:
         headers["X-Window-To"] = format_instant(window.end)
+    if listing.computed_at is not None:
+        headers["X-Computed-At"] = format_instant(listing.computed_at)
     return headers
 
 

@@ -9,9 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cache.backends import CacheUnavailableError, backend
 from app.database.outages import unavailable
 from app.database.readiness import missing_from_schema, replica_lag
+from app.domain.timezones import format_instant
 from app.extensions import db
 from app.rollups.state import read
 from app.schemas.answers.service import HealthSchema, ReadySchema
+from app.taste import model
 from app.telemetry.metrics import exposition
 
 service_bp = Blueprint("service", __name__)
@@ -33,8 +35,8 @@ def ready() -> tuple[dict[str, object], int, dict[str, str]]:
     """Whether the service can answer: its database, and the platform's schema in it. Without its cache it can, too."""
     database, schema, lag = _database_checks()
     # A database that is silent would be waited for once more.
-    rollups = _rollups_check() if database == "ok" else "unknown"
-    checks = {"database": database, "schema": schema, "cache": _cache_check(), "rollups": rollups}
+    rollups, taste = (_rollups_check(), _taste_check()) if database == "ok" else ("unknown", "unknown")
+    checks = {"database": database, "schema": schema, "cache": _cache_check(), "rollups": rollups, "taste": taste}
     if lag is not None:
         checks["replica"] = lag
     is_ready = database == schema == "ok"
@@ -64,6 +66,16 @@ def _rollups_check() -> str:
     except SQLAlchemyError:
         return "unknown"
     return "not installed" if rollups is None else rollups.distrust or "ok"
+
+
+def _taste_check() -> str:
+    try:
+        found = model.status(db.session())
+    except SQLAlchemyError:
+        return "unknown"
+    if found is None:
+        return "not built"
+    return "ok" if found.age < model.MAX_AGE else f"computed at {format_instant(found.computed_at)}, too long ago"
 
 
 def _database_checks() -> tuple[str, str, str | None]:

@@ -17,7 +17,7 @@ from app.models.history import History
 from app.rollups.spans import Span
 from app.services import catalogue
 from app.services.listing import Listing
-from app.services.similar import DIGITS
+from app.taste.model import DIGITS
 
 
 @dataclass(frozen=True, kw_only=True)

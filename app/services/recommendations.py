@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, CTE, ColumnElement, Integer, ScalarSelect, Select, and_, any_, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.domain.audience import EVERYONE, Audience
+from app.domain.audience import Audience
 from app.domain.ranking import Page, competition_ranks
 from app.listens.by_user import by_primary_artist, by_track
 from app.listens.expressions import between, byte_order
@@ -17,7 +17,8 @@ from app.models.history import ArtistTrack, History
 from app.rollups.spans import EVER
 from app.services import catalogue
 from app.services.listing import Listing
-from app.services.similar import DIGITS, neighbours
+from app.services.similar import Nearest, nearest
+from app.taste.model import DIGITS
 
 NEIGHBOURS = 25
 # Of one primary artist; tracks without one are not limited.
@@ -49,23 +50,26 @@ def recommended_tracks(session: Session, audience: Audience, page: Page) -> List
     The score is the sum over them of similarity x ln(1 + listens), rounded to 9 decimals; the list goes by it,
     descending, then by id. Of one primary artist (the first by id) the best two are there.
     """
-    scored = _scored(session, audience, TRACKS)
+    near = nearest(session, audience)
     taken: Counter[str | None] = Counter()
     kept = []
-    for row in scored:
+    for row in _scored(session, audience, near, TRACKS):
         taken[row.artist_id] += 1
         if row.artist_id is None or taken[row.artist_id] <= MOST_TRACKS:
             kept.append(row)
     places, total = _places(kept, page)
     tracks = catalogue.tracks(session, list(places))
-    return Listing([RecommendedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()], total)
+    rows = [RecommendedTrack(**vars(tracks[id_]), **vars(place)) for id_, place in places.items()]
+    return Listing(rows, total, near.computed_at)
 
 
 def recommended_artists(session: Session, audience: Audience, page: Page) -> Listing[RecommendedArtist]:
     """Primary artists that the 25 most similar listeners play and the user never did; scored as tracks are."""
-    places, total = _places(_scored(session, audience, ARTISTS), page)
+    near = nearest(session, audience)
+    places, total = _places(_scored(session, audience, near, ARTISTS), page)
     artists = catalogue.artists(session, list(places))
-    return Listing([RecommendedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()], total)
+    rows = [RecommendedArtist(**vars(artists[id_]), **vars(place)) for id_, place in places.items()]
+    return Listing(rows, total, near.computed_at)
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,15 @@ class Scored:
     listeners: int
 
 
-def _scored(session: Session, audience: Audience, query: Select[Any]) -> list[Scored]:
+def _scored(session: Session, audience: Audience, near: Nearest, query: Select[Any]) -> list[Scored]:
     """All that may be recommended, the best first, then by id."""
-    nearest = {one.user_id: one.similarity for one in neighbours(session, audience, EVERYONE)[:NEIGHBOURS]}
-    rows = execute(session, query, {"user_id": audience.user_id, "neighbours": list(nearest)})
+    similarities = {one.user_id: one.similarity for one in near.listeners[:NEIGHBOURS]}
+    rows = execute(session, query, {"user_id": audience.user_id, "neighbours": list(similarities)})
     scored = [
         Scored(
             row.id,
             row.artist_id,
-            round(math.fsum(nearest[user] * math.log1p(plays) for user, plays in row.listens), DIGITS),
+            round(math.fsum(similarities[user] * math.log1p(plays) for user, plays in row.listens), DIGITS),
             len(row.listens),
         )
         for row in rows

@@ -1,12 +1,14 @@
 """Who listens alike: listeners by the cosine of their vectors of listens by primary artist, over all time."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, Integer, Select, any_, bindparam, func, select
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
 
-from app.domain.audience import Audience
+from app.domain.audience import EVERYONE, Audience
 from app.domain.ranking import Page, competition_ranks
 from app.listens.by_user import by_primary_artist, by_track
 from app.listens.expressions import between
@@ -15,11 +17,21 @@ from app.models.history import History, User
 from app.rollups.spans import EVER
 from app.services.comparison import cosine, sum_of_products
 from app.services.listing import Listing
+from app.taste import model
+from app.taste.model import DIGITS, MOST, Near
 
-# How many are told of, unless some are asked for by name.
-MOST = 100
-# Digits after the point, of similarities and scores.
-DIGITS = 9
+# With more listeners than these, who listens alike is not computed while somebody waits.
+LIVE = 2000
+
+
+class NoModelError(ServiceUnavailable):
+    """There are too many listeners to compare them now, and no model that has compared them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Of more than {LIVE:,} listeners this is computed ahead, and was not in the last 48 hours: run "
+            "`flask taste build`"
+        )
 
 
 @dataclass(frozen=True)
@@ -33,29 +45,48 @@ class Neighbour:
     distinct_shared_primary_artists: int
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """The most similar listeners, most alike first, then by id; `computed_at` is None where they are those of now."""
+
+    listeners: list[Near]
+    computed_at: datetime | None = None
+
+
 def similar(session: Session, audience: Audience, others: Audience, page: Page) -> Listing[Neighbour]:
     """Listeners who listen alike, most alike first, then by id: the 100 most alike, or all of some users.
 
-    The similarity is that of two users compared over all time, rounded to 9 decimals; only those above 0 are there.
+    The similarity is that of two users compared over all time, rounded to 9 decimals; only those above 0 are there. It
+    may be that of the instant in `X-Computed-At`; among some users it is that of now.
     """
-    found = neighbours(session, audience, others)
-    if others.user_ids is None:
-        found = found[:MOST]
-    return Listing(found[page.offset : page.offset + page.limit], len(found))
+    among_all = others.user_ids is None
+    found = nearest(session, audience) if among_all else Nearest(_compared(session, audience, others))
+    ranks = competition_ranks([one.similarity for one in found.listeners])
+    ranked = list(zip(ranks, found.listeners, strict=True))[page.offset : page.offset + page.limit]
+    rows = [Neighbour(rank, one.user_id, one.username, one.similarity, one.shared) for rank, one in ranked]
+    return Listing(rows, len(found.listeners), found.computed_at)
 
 
-def neighbours(session: Session, audience: Audience, others: Audience) -> list[Neighbour]:
+def nearest(session: Session, audience: Audience) -> Nearest:
+    """The 100 most similar of all listeners: of the model, and without one of now. Raises NoModelError."""
+    assert audience.user_id is not None
+    if (found := model.read(session, audience.user_id)) is not None:
+        return Nearest(found.nearest, found.computed_at)
+    if model.has_more_listeners_than(session, LIVE):
+        raise NoModelError
+    return Nearest(_compared(session, audience, EVERYONE)[:MOST])
+
+
+def _compared(session: Session, audience: Audience, others: Audience) -> list[Near]:
     """All listeners, or those among some users, with a similarity above 0, most alike first, then by id."""
-    everyone = others.user_ids is None
-    users = None if everyone else [*(others.user_ids or ()), audience.user_id]
-    rows = execute(session, EVERYONES if everyone else SOME, {"user_id": audience.user_id, "users": users}).all()
-    alike = [(round(cosine(row.product, row.square, row.own_square), DIGITS), row) for row in rows]
-    alike = sorted(((value, row) for value, row in alike if value > 0), key=lambda one: (-one[0], one[1].user_id))
-    ranks = competition_ranks([value for value, _ in alike])
-    return [
-        Neighbour(rank, row.user_id, row.username, value, row.shared)
-        for rank, (value, row) in zip(ranks, alike, strict=True)
+    users = None if others.user_ids is None else [*others.user_ids, audience.user_id]
+    query = EVERYONES if others.user_ids is None else SOME
+    rows = execute(session, query, {"user_id": audience.user_id, "users": users})
+    near = [
+        Near(row.user_id, row.username, round(cosine(row.product, row.square, row.own_square), DIGITS), row.shared)
+        for row in rows
     ]
+    return sorted((one for one in near if one.similarity > 0), key=lambda one: (-one.similarity, one.user_id))
 
 
 def _query(*, of_everyone: bool) -> Select[Any]:

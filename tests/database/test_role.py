@@ -20,7 +20,10 @@ from app.models.base import Base
 from app.rollups.installation.install import install
 from app.rollups.state import rollups_of
 from app.rollups.upkeep.building import build, start_anew
+from app.rollups.upkeep.transactions import one_operator
 from app.rollups.upkeep.upkeep import Upkeep
+from app.taste import installation as taste
+from app.taste.building import build as build_model
 from config import load_settings
 from tests.conftest import NOW, SECRET
 from tests.support.factories import Platform
@@ -68,6 +71,7 @@ def owner(server_url: str) -> Iterator[Engine]:
         install(connection, lambda done: None)
         start_anew(connection)
         build(connection, lambda: NOW, lambda done: None)
+        taste.install(connection)
     yield engine
     engine.dispose()
     with admin.connect() as connection:
@@ -214,6 +218,13 @@ def test_the_rollups_are_read_and_kept_up_under_the_role(owner: Engine, role: En
         keeper.look(connection)
     with Session(role) as session:
         assert not rollups_of(session).listens_changed
+
+
+def test_the_model_of_taste_is_built_and_read_under_the_role(role: Engine, service: Flask) -> None:
+    with one_operator(role) as connection:
+        taste.install(connection)
+        build_model(role, lambda done: None)
+    assert "X-Computed-At" in service.test_client().get("/insights/similar/1").headers
 
 
 def test_the_tables_of_the_rollups_are_vacuumed_under_the_role(role: Engine) -> None:

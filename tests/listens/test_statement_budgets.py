@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
 
+from app.taste import installation as taste
+from app.taste.building import compare, read, replace
 from tests.support.factories import Platform
 
 USER_LISTS = ["top/tracks", "top/artists", "top/primary-artists", "top/genres"]
@@ -128,9 +131,10 @@ def test_an_answer_about_a_subject_takes_no_more_and_asks_for_no_rollups(
 @pytest.mark.parametrize(
     ("path", "most"),
     [
-        ("/insights/similar/1", 1),
-        ("/insights/recommendations/tracks/1", 3),  # who is alike, what they play, and its names
-        ("/insights/recommendations/artists/1", 3),
+        ("/insights/similar/1", 3),  # whether there is a model, how many listen, who is alike
+        ("/insights/similar/1?users=2,3", 1),
+        ("/insights/recommendations/tracks/1", 5),  # the same, what they play, and its names
+        ("/insights/recommendations/artists/1", 5),
         ("/insights/global/blend/tracks?users=1,2", 2),
         ("/insights/global/blend/artists?users=1,2", 2),
         ("/insights/global/blend/genres?users=1,2", 1),
@@ -140,6 +144,18 @@ def test_who_listens_alike_takes_few(path: str, most: int, client: FlaskClient, 
     path, _, users = path.partition("?users=")
     query = {"limit": 100} | ({"users": users} if users else {})
     assert number_of_statements(statements, client, path, query) <= most
+
+
+@pytest.mark.usefixtures("long_history")
+@pytest.mark.parametrize(("path", "most"), [("similar", 3), ("recommendations/tracks", 5)])
+def test_with_a_model_no_more(
+    path: str, most: int, client: FlaskClient, connection: Connection, statements: list[str]
+) -> None:
+    taste.install(connection)
+    counts = read(connection)
+    replace(connection, counts, compare(counts))
+    statements.clear()
+    assert number_of_statements(statements, client, f"/insights/{path}/1", {}) <= most
 
 
 @pytest.mark.parametrize("path", PAGES)

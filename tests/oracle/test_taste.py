@@ -1,12 +1,15 @@
 """Similar listeners, recommendations and blends against the oracle."""
 
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from app.taste import installation
+from app.taste.building import compare, read, replace
 from tests.oracle.checks import Substance, difference, examples, loaded, uncached, window_headers
 from tests.oracle.lists import Asked, Kind
 from tests.oracle.taste import blend, recommendations, similar
@@ -27,6 +30,22 @@ def check_page(
     assert difference(answer.json, whole[first : first + page.get("limit", 10)], path) is None
     assert answer.headers["X-Total-Count"] == str(len(whole))
     return dict(answer.headers)
+
+
+def build_model(connection: Connection) -> None:
+    """What `flask taste build` does, in the test's transaction."""
+    installation.install(connection)
+    counts = read(connection)
+    replace(connection, counts, compare(counts))
+
+
+def delete_one(rng: Random, history: Any, connection: Connection, user_id: int) -> None:
+    """Delete somebody, most of the time another one than the user, from the world and the database."""
+    gone = rng.choice([*sorted(history.world.users), *sorted(history.world.users.keys() - {user_id})])
+    connection.execute(text('DELETE FROM "Users" WHERE id = :id'), {"id": gone})
+    del history.world.users[gone]
+    for key in [key for key in history.world.history if key[0] == gone]:
+        del history.world.history[key]
 
 
 def about(rng: Random) -> tuple[Any, int, Asked]:
@@ -54,6 +73,24 @@ def test_similar_listeners_are_the_oracles(
 
 
 @examples(60)
+def test_the_models_neighbours_are_the_oracles_and_a_deleted_user_is_nobodys(
+    rng: Random, client: FlaskClient, connection: Connection, substance: Substance
+) -> None:
+    history, user_id, asked = about(rng)
+    path = f"/insights/similar/{user_id}"
+    with loaded(history.world, connection):
+        build_model(connection)
+        substance.note(bool(similar(asked)))
+        headers = check_page(client, path, similar(asked), any_page(rng))
+        assert datetime.fromisoformat(headers["X-Computed-At"]) <= datetime.now(UTC)
+        delete_one(rng, history, connection, user_id)
+        asked = history.asked(frozenset({user_id}), None)
+        check_page(client, path, similar(asked) if user_id in history.world.users else [], any_page(rng))
+        connection.execute(text("UPDATE insights.taste_models SET computed_at = computed_at - interval '49 hours'"))
+        assert "X-Computed-At" not in client.get(path).headers
+
+
+@examples(60)
 def test_recommendations_are_the_oracles_and_never_heard(
     rng: Random, client: FlaskClient, connection: Connection, substance: Substance
 ) -> None:
@@ -69,11 +106,15 @@ def test_recommendations_are_the_oracles_and_never_heard(
     heard = {listen.track_id for listen in asked.ever}
     found = False
     with loaded(history.world, connection):
-        for name, kind in KINDS[:2]:
-            path = f"/insights/recommendations/{name}/{user_id}"
-            whole = recommendations(asked, kind)
-            check_page(client, path, whole, any_page(rng))
-            found = found or bool(whole)
+        for is_computed_ahead in (False, True):
+            if is_computed_ahead:
+                build_model(connection)
+            for name, kind in KINDS[:2]:
+                path = f"/insights/recommendations/{name}/{user_id}"
+                whole = recommendations(asked, kind)
+                headers = check_page(client, path, whole, any_page(rng))
+                assert ("X-Computed-At" in headers) is is_computed_ahead
+                found = found or bool(whole)
         told = client.get(f"/insights/recommendations/tracks/{user_id}?limit=100").json
     substance.note(found or not similar(asked))
     assert not heard & {row["track_id"] for row in told}

@@ -122,6 +122,7 @@ def test_nothing_writes_to_a_standby(pair: Pair, start: Start) -> None:
         "schema": "ok",
         "cache": "none",
         "rollups": "ok",
+        "taste": "not built",
         "replica": "0.0 s behind",
     }
     before = listens(server)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.models import taste
 from app.rollups.installation.indexes import create_extension, drop_extension, drop_indexes
 from app.rollups.installation.triggers import ARE_ON, WATCHED, functions, triggers
 from app.rollups.state import EMPTIED, LACKING, OTHER_VERSION, read
@@ -32,7 +33,7 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    keeps_tables, roles = has_tables(connection), _roles(connection)
+    keeps_tables, roles = has_tables(connection), roles_of_schema(connection)
 
     def everything() -> None:
         if keeps_tables:
@@ -41,7 +42,7 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
             connection.exec_driver_sql(DISTRUST)
         else:
             _take_away(connection)
-            connection.exec_driver_sql("CREATE SCHEMA insights")
+            connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS insights")
             command.upgrade(config, "head")
             connection.exec_driver_sql("INSERT INTO insights.announcements (users) VALUES (NULL)")
         for statement in (*functions(), *triggers()):
@@ -50,16 +51,11 @@ def install(connection: Connection, tell: Callable[[str], None]) -> None:
     if not is_complete(connection):
         tell("schema, functions and triggers")
         _with_short_locks(connection, everything)
-    for role in roles:
-        connection.exec_driver_sql(f"""
-            GRANT USAGE ON SCHEMA insights TO {role};
-            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO {role};
-            GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO {role}
-        """)
+    grant(connection, roles)
     create_extension(connection)
 
 
-def _roles(connection: Connection) -> Sequence[str]:
+def roles_of_schema(connection: Connection) -> Sequence[str]:
     """The roles, quoted, that may use the schema besides its owner."""
     return connection.scalars(
         text("""
@@ -67,6 +63,16 @@ def _roles(connection: Connection) -> Sequence[str]:
             WHERE n.nspname = 'insights' AND a.privilege_type = 'USAGE' AND a.grantee NOT IN (0, n.nspowner)
         """)
     ).all()
+
+
+def grant(connection: Connection, roles: Sequence[str]) -> None:
+    """Let roles, quoted, use the schema as docs/role.sql does: rows come and go, tables do not."""
+    for role in roles:
+        connection.exec_driver_sql(f"""
+            GRANT USAGE ON SCHEMA insights TO {role};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA insights TO {role};
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA insights TO {role}
+        """)
 
 
 def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
@@ -77,16 +83,36 @@ def uninstall(connection: Connection, tell: Callable[[str], None]) -> None:
 
 
 def _take_away(connection: Connection) -> None:
-    """Drop the schema, and with its functions the triggers, in the transaction that is open."""
+    """Drop all that is in the schema but the model of taste, and the triggers, in the transaction that is open."""
     if not connection.scalar(text("SELECT to_regnamespace('insights') IS NOT NULL")):
         _lock_platform(connection, "SHARE ROW EXCLUSIVE")
         return
     _lock_platform(connection, "ACCESS EXCLUSIVE")
+    tables = connection.scalars(text(TABLES_OF_SCHEMA), {"others": list(taste.TABLES)}).all()
     # A reader of these goes on to the platform's tables, which are locked: waiting for it could deadlock.
-    for table in connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'insights'")).all():
-        connection.exec_driver_sql(f"LOCK TABLE insights.{table} IN ACCESS EXCLUSIVE MODE NOWAIT")
+    for table in tables:
+        connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT")
     drop_extension(connection)
-    connection.exec_driver_sql("DROP SCHEMA insights CASCADE")
+    for table in tables:
+        connection.exec_driver_sql(f"DROP TABLE {table} CASCADE")
+    for function in connection.scalars(text(FUNCTIONS_OF_SCHEMA)).all():
+        connection.exec_driver_sql(f"DROP FUNCTION {function} CASCADE")
+    drop_empty_schema(connection)
+
+
+def drop_empty_schema(connection: Connection) -> None:
+    """Drop the schema where no table is left in it."""
+    if not connection.scalars(text(TABLES_OF_SCHEMA), {"others": []}).all():
+        connection.exec_driver_sql("DROP SCHEMA insights CASCADE")
+
+
+TABLES_OF_SCHEMA = """
+    SELECT CAST(c.oid AS regclass) FROM pg_class c
+    WHERE c.relnamespace = to_regnamespace('insights') AND c.relkind IN ('r', 'p') AND c.relname <> ALL(:others)
+"""
+FUNCTIONS_OF_SCHEMA = """
+    SELECT CAST(oid AS regprocedure) FROM pg_proc WHERE pronamespace = to_regnamespace('insights')
+"""
 
 
 def has_tables(connection: Connection) -> bool:

@@ -195,3 +195,7 @@ class ListHeaders(Schema):
     link = fields.String(data_key="Link", metadata={"description": "RFC 8288: first, prev, next and last page."})
     window_from = fields.DateTime(data_key="X-Window-From", metadata={"description": "Absent at an open end."})
     window_to = fields.DateTime(data_key="X-Window-To", metadata={"description": "Absent at an open end."})
+    computed_at = fields.DateTime(
+        data_key="X-Computed-At",
+        metadata={"description": "Of similar listeners and recommendations that are computed ahead: as of when."},
+    )

@@ -53,5 +53,5 @@ class ReadySchema(Schema):
         keys=fields.String(),
         values=fields.String(),
         required=True,
-        metadata={"examples": [{"database": "ok", "schema": "ok", "cache": "ok", "rollups": "ok"}]},
+        metadata={"examples": [{"database": "ok", "schema": "ok", "cache": "ok", "rollups": "ok", "taste": "ok"}]},
     )

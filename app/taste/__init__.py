@@ -1,0 +1,1 @@
+"""Who listens alike, computed ahead: the model that `flask taste build` makes."""
