@@ -13,7 +13,7 @@ COPY requirements.txt /
 RUN /venv/bin/pip install --no-cache-dir --only-binary=:all: --requirement /requirements.txt
 
 
-# With what `flask taste build` needs, too.
+# With what `flask taste build` and `flask archive` need, too.
 FROM build AS build-batch
 COPY requirements-batch.txt /
 RUN /venv/bin/pip install --no-cache-dir --only-binary=:all: --requirement /requirements-batch.txt
@@ -41,7 +41,7 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s \
 CMD ["python", "gunicorn.conf.py"]
 
 
-# `docker build --target batch`: the service that also builds models of taste.
+# `docker build --target batch`: the service that also builds models of taste, and writes archives.
 FROM runtime AS batch
 COPY --from=build-batch /venv /venv
 COPY . .

@@ -133,6 +133,11 @@ def _check_redis_url(url: str) -> None:
     )
 
 
+def _check_archive_url(url: str) -> None:
+    if "://" in url and not re.fullmatch(r"s3://[^/?]+.*", url):
+        raise ValidationError("must be a folder, or a bucket such as s3://bucket/prefix?region=eu-west-1")
+
+
 class Addresses(fields.Field[tuple[tuple[str, int], ...]]):
     """Hosts and ports, comma separated."""
 
@@ -203,6 +208,8 @@ class SettingsSchema(Schema):
     DATABASE_POOL_TIMEOUT = _seconds(5, 300)
     DATABASE_CONNECT_TIMEOUT = _integer(3, 2, 60)
     DATABASE_STATEMENT_TIMEOUT = _seconds(30, 3600)
+
+    ARCHIVE_URL = fields.String(load_default=None, validate=_check_archive_url)
 
     CACHE_TYPE = _choice("SimpleCache", "SimpleCache", *SHARED_CACHES, "NullCache")
     CACHE_DEFAULT_TIMEOUT = _integer(3600, 1, 31_536_000)

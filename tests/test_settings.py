@@ -72,6 +72,8 @@ def test_no_secret_has_a_default() -> None:
         ("SQLALCHEMY_DATABASE_URI", "postgresql://user:secret@host"),
         ("SQLALCHEMY_DATABASE_URI", "nonsense"),
         ("DATABASE_POOL_SIZE", "0"),
+        ("ARCHIVE_URL", "https://bucket.example.com/archive"),
+        ("ARCHIVE_URL", "s3://"),
         ("DATABASE_STATEMENT_TIMEOUT", "nan"),
         ("DATABASE_STATEMENT_TIMEOUT", "0"),
         ("CACHE_TYPE", "MemcachedCache"),

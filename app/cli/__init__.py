@@ -11,6 +11,7 @@ from flask.cli import FlaskGroup
 
 from app import create_app as create_service
 from app.cli.api_keys import api_keys
+from app.cli.archive import archive
 from app.cli.cards import cards
 from app.cli.demo import Size
 from app.cli.embedded.commands import embedded
@@ -58,7 +59,7 @@ def create_app(
     app.extensions["embedded_postgres"] = server
     ingest.add_command(load_history)
     ingest.add_command(forget)
-    for command in (api_keys, cards, embedded, ingest, rollups, taste):
+    for command in (api_keys, archive, cards, embedded, ingest, rollups, taste):
         app.cli.add_command(command)
     if context is not None and serves:
         prepare_to_serve(context, app, size or Size())

@@ -15,7 +15,7 @@ VERSION = "1"
 # All tables of the schema.
 TABLES = (
     "alembic_version", "state", "windows", "rankings", "sizes", "slots", "firsts", "listen_changes", "credit_changes",
-    "genre_changes", "duration_changes", "truncations", "announcements",
+    "genre_changes", "duration_changes", "truncations", "touched_days", "announcements",
 )  # fmt: skip
 
 metadata = MetaData(schema=SCHEMA)

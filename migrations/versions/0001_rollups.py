@@ -14,6 +14,8 @@ CREATE TABLE insights.state (
     distrust text,
     slots_built boolean NOT NULL DEFAULT false,
     firsts_built boolean NOT NULL DEFAULT false,
+    -- Another one each time that changes may have left the logs without being folded in.
+    epoch uuid NOT NULL DEFAULT gen_random_uuid(),
     -- The announcements of transactions before this one are deleted.
     forgotten xid8 NOT NULL DEFAULT '0'
 );
@@ -70,6 +72,9 @@ CREATE TABLE insights.duration_changes (
     before bigint
 );
 CREATE TABLE insights.truncations (table_name text);
+
+-- The days of listens that came or went, with the last fold that took one of them from the log; folds count from 1.
+CREATE TABLE insights.touched_days (day date PRIMARY KEY, fold bigint NOT NULL);
 
 -- Whose answers a transaction makes old, a row for each statement: those of everyone and of some users; of all, null.
 CREATE TABLE insights.announcements (transaction xid8 NOT NULL DEFAULT pg_current_xact_id(), users bigint[]);

@@ -8,4 +8,5 @@ DELETE FROM insights.credit_changes;
 DELETE FROM insights.genre_changes;
 DELETE FROM insights.duration_changes;
 DELETE FROM insights.truncations;
-UPDATE insights.state SET distrust = NULL, slots_built = false, firsts_built = false
+DELETE FROM insights.touched_days;
+UPDATE insights.state SET distrust = NULL, slots_built = false, firsts_built = false, epoch = gen_random_uuid()

@@ -30,6 +30,7 @@ def fold(connection: Connection) -> int:
         # Artists first: what theirs are is told from the tracks' as they were.
         for kind in (Kind.PRIMARY_ARTIST, Kind.TRACK):
             connection.execute(text(load("fold_firsts", changes=first_changes(kind), kind=f"{kind:d}")))
+    connection.execute(text(load("touch_days")))
     return connection.scalar(text(load("remove_changes"))) or 0
 
 

@@ -31,7 +31,7 @@ PATIENCE = 3600
 SWEEP = 5000
 SWEPT = (
     "insights.listen_changes, insights.credit_changes, insights.genre_changes, insights.duration_changes,"
-    " insights.announcements, insights.rankings"
+    " insights.touched_days, insights.announcements, insights.rankings"
 )
 # Seconds for which announcements are kept. Who has not looked for longer ends all answers.
 KEPT = 60.0

@@ -1,0 +1,1 @@
+SELECT min(played_at) FROM "History" WHERE {during}

@@ -1,0 +1,1 @@
+SELECT id AS track_id, duration_ms FROM "Tracks" ORDER BY id COLLATE "C"

@@ -1,0 +1,1 @@
+SELECT id AS user_id FROM "Users" ORDER BY id
