@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -84,7 +85,8 @@ def load_history(
         except (DBAPIError, PageError) as error:
             raise click.ClickException(_reason(error)) from error
         found = {path: sources(path, stack) for path in paths}
-        loading = Loading(connection, rules, creates_user=embedded)
+        make_user = partial(ensure_user, user_id=user_id, create=True) if embedded else no_user
+        loading = Loading(connection, rules, make_user)
         loading.run(found)
         if embedded and loading.lines:  # the planner has no statistics on the new rows until autovacuum comes round
             with connection.begin():
@@ -99,18 +101,22 @@ def load_history(
 
 @dataclass
 class Loading:
-    """Files loaded one after the other: a line for each, errors for those that were not, and how many were unknown."""
+    """Files loaded one after the other: a line for each, errors for those that were not, and how many were unknown.
+
+    `make_user` is called in the transaction of each file.
+    """
 
     connection: Connection
     rules: Rules
-    creates_user: bool
+    make_user: Callable[[Connection], None]
     lines: list[Line] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     unknown: int = 0
+    read: int = 0
+    started: float = field(default_factory=time.monotonic)
 
     def run(self, found: dict[str, list[Source]]) -> None:
         """Load all files, with a bar that shows how far it is. Raises nothing for files that are broken."""
-        self.read, self.started = 0, time.monotonic()
         size = sum(source.size for files in found.values() for source in files)
         with click.progressbar(
             length=size,
@@ -122,12 +128,13 @@ class Loading:
             for path, files in found.items():
                 before = len(self.lines) + len(self.errors)
                 for source in files:
-                    self._try(source, bar.update)
+                    self.load(source, bar.update)
                 if len(self.lines) + len(self.errors) == before:
                     self.errors.append(f"{path}: no listening history of a known format")
                     self.unknown -= len(files) == 1 and files[0].name == path
 
-    def _try(self, source: Source, advance: Callable[[int], object]) -> None:
+    def load(self, source: Source, advance: Callable[[int], object]) -> None:
+        """Load a file as a whole or not at all. `advance` is told the bytes that were read. Raises nothing."""
         reader = None
         try:
             format = _format(source)
@@ -155,8 +162,7 @@ class Loading:
         if format.page:
             with source.open() as file:
                 page = parse_page(file.read(), self.rules.now.replace(tzinfo=UTC))
-        if self.creates_user:
-            ensure_user(self.connection, self.rules.user_id, create=True)
+        self.make_user(self.connection)
         counts = load(self.connection, format, reader, self.rules, note)
         if page:
             store_details(self.connection, page)
@@ -166,6 +172,10 @@ class Loading:
 
     def _speed(self, _item: int | None) -> str:
         return f"{self.read / (time.monotonic() - self.started):,.0f} plays/s"
+
+
+def no_user(_connection: Connection) -> None:
+    """Leaves users to songswap-app."""
 
 
 def _format(source: Source) -> Format | None:
