@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from app.cli.embedded.database import DATABASE, engine_for
 from app.cli.embedded.server import EmbeddedPostgres
 
 PROJECT = Path(__file__).parents[2]
+
+Python = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +85,27 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+# What run.py does, with a server of the test's own and little demo data.
+RUN = """
+import sys
+from pathlib import Path
+from app.cli import main
+from app.cli.demo import Size
+from app.cli.embedded.server import EmbeddedPostgres
+
+main(EmbeddedPostgres(Path(sys.argv[1])), Size(users=5, listens=500, artists=24))
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def run(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python, port: int) -> Python:
+    return lambda **environ: python("-c", RUN, str(tmp_path / "postgres"), FLASK_RUN_PORT=str(port), **environ)

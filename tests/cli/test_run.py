@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,33 +16,9 @@ from sqlalchemy import text
 from app.cli.embedded.commands import users
 from app.cli.embedded.database import DATABASE, embedded_database, engine_for
 from app.cli.embedded.server import EmbeddedPostgres
-from tests.cli.conftest import PROJECT, wait_until
+from tests.cli.conftest import PROJECT, Python, wait_until
 
 Process = subprocess.Popen[str]
-Python = Callable[..., Process]
-
-# What run.py does, with a server of the test's own and little demo data.
-RUN = """
-import sys
-from pathlib import Path
-from app.cli import main
-from app.cli.demo import Size
-from app.cli.embedded.server import EmbeddedPostgres
-
-main(EmbeddedPostgres(Path(sys.argv[1])), Size(users=5, listens=500, artists=24))
-"""
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def run(unstarted: EmbeddedPostgres, tmp_path: Path, python: Python, port: int) -> Python:
-    return lambda **environ: python("-c", RUN, str(tmp_path / "postgres"), FLASK_RUN_PORT=str(port), **environ)
 
 
 def banner(process: Process) -> str:
