@@ -10,6 +10,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from app import create_app as create_service
+from app.cli import own
 from app.cli.api_keys import api_keys
 from app.cli.archive import archive
 from app.cli.cards import cards
@@ -62,6 +63,8 @@ def create_app(
     for command in (api_keys, archive, cards, embedded, ingest, rollups, taste):
         app.cli.add_command(command)
     if context is not None and serves:
+        if uses_embedded:
+            own.init_app(app)
         prepare_to_serve(context, app, size or Size())
     return app
 

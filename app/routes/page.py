@@ -8,6 +8,9 @@ from app.web.headers import policy
 
 FILES = Path(__file__).parent.parent / "page"
 
+# Where the page may take somebody's own files, the configuration has what it shows for that.
+UPLOAD_TOKEN = "UPLOAD_TOKEN"
+
 page_bp = Blueprint(
     "page", __name__, static_folder=FILES / "static", static_url_path="/page", template_folder=FILES / "templates"
 )
@@ -28,7 +31,7 @@ def _only_where_it_is_on() -> None:
 @page_bp.get("/")
 def explorer() -> Response:
     """A page that shows every insight as pictures and tables, where EXPLORER is on."""
-    page = render_template("index.html", file=_url, modules=MODULES)
+    page = render_template("index.html", file=_url, modules=MODULES, upload_token=current_app.config.get(UPLOAD_TOKEN))
     return Response(page, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"})
 
 

@@ -28,8 +28,8 @@ TAKEN = ["Authorization", "If-None-Match", "X-API-Key", "X-Invalidation-Secret",
 
 # The headers of an answer that a page of another origin may read.
 EXPOSED = [
-    "ETag", "Link", "Retry-After", "X-Cache", "X-Request-ID", "X-Total-Count", "X-Window-From", "X-Window-To",
-    "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
+    "ETag", "Link", "Retry-After", "X-Cache", "X-Computed-At", "X-Request-ID", "X-Total-Count",
+    "X-Window-From", "X-Window-To", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset",
 ]  # fmt: skip
 
 

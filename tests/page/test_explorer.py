@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,10 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.cli import demo
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import chromium, hindrances, needs_axe, needs_chromium
 from tests.support.factories import Platform
 from tests.support.servers import Gunicorn, database, starting, url_of
 
-AXE = Path(__file__).parents[2] / "app/page/node_modules/axe-core/axe.min.js"
 EVIL = "<script>document.title='owned'</script>"
 VIEWS = ["", "rhythm", "charts", "discover", "sound", "people", "history", "wrapped"]
 
@@ -142,6 +140,35 @@ def test_a_window_is_set_by_drawing_on_the_picture(page: Page) -> None:
     assert "range" not in page.url
 
 
+def test_a_window_is_set_by_keys(page: Page) -> None:
+    settled(page, "/?user=1&range=365d")
+    sliders = page.locator("#activity .sliders input")
+    sliders.first.focus()
+    before = sliders.first.get_attribute("aria-valuetext")
+    expect(page.locator("#activity .sliders")).to_be_in_viewport()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert sliders.first.get_attribute("aria-valuetext") != before
+    page.keyboard.press("Tab")
+    for _ in range(2):
+        page.keyboard.press("ArrowLeft")
+    assert page.locator("#activity .brush .selection").bounding_box()["width"] > 50
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("from=.*to="))
+    assert "range" not in page.url
+
+
+def test_a_group_sees_what_all_of_them_play(page: Page, service: Gunicorn) -> None:
+    settled(page, "/?users=1,2,3&view=people&range=all_time")
+    blend = answer(service, "/insights/global/blend/artists?users=1,2,3&limit=10&range=all_time&tz=Europe/Berlin")
+    assert page.locator("#blend-artists b").all_inner_texts() == [row["artist_name"] for row in blend]
+    notes = page.locator("#blend-artists .figure small").all_inner_texts()
+    assert notes == [" · ".join(f"{count:,}" for count in row["counts"]) for row in blend]
+    tracks = answer(service, "/insights/global/blend/tracks?users=1,2,3&limit=10&range=all_time&tz=Europe/Berlin")
+    expect(page.locator("#blend-tracks .bars li")).to_have_count(len(tracks))
+    assert page.locator("#similar").is_hidden()
+
+
 def test_the_zone_moves_the_clock(page: Page, service: Gunicorn) -> None:
     settled(page, "/?user=1&view=rhythm")
     with page.expect_request(re.compile("clock/1.*tz=Asia%2FTokyo")):
@@ -214,13 +241,10 @@ def test_nothing_sticks_out_at_any_width(page: Page, width: int) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(not AXE.exists(), reason="npm has not installed axe-core (make lint does)")
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_serious(page: Page, view: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     settled(page, f"/?user=1&other=2&view={view}")
-    page.evaluate(AXE.read_text() + "; 0")
-    found = page.evaluate("axe.run()")
-    serious = [it for it in found["violations"] if it["impact"] in ("serious", "critical")]
-    assert [(it["id"], [node["html"][:120] for node in it["nodes"][:3]]) for it in serious] == []
+    assert hindrances(page) == []

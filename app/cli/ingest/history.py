@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,7 +27,7 @@ from app.cli.ingest.load import Counts, Rules, load, prepare
 from app.cli.ingest.page import PageError, parse_page
 from app.cli.ingest.plays import Format
 from app.cli.ingest.reading import FileError, Reader
-from app.cli.ingest.report import Line, table
+from app.cli.ingest.report import Line, ignore, print_json, table
 from app.cli.ingest.sources import Source, sources
 from app.domain.timezones import WindowError, naive, timezone
 from app.models.history import History
@@ -62,10 +61,11 @@ def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> Zo
     "--tz", default="UTC", show_default=True, callback=_zone, help="The zone of players that do not know theirs."
 )
 @click.option("--write-platform-tables", is_flag=True, help="Write to a database that is not the embedded one.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a file, once it is done, and no table.")
 @with_appcontext
 def load_history(
     paths: tuple[str, ...], user_id: int, min_seconds: int, skip_incognito: bool, tz: ZoneInfo,
-    write_platform_tables: bool,
+    write_platform_tables: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Load listening histories: files, folders, zips, or - for standard input.
 
@@ -85,13 +85,12 @@ def load_history(
         except (DBAPIError, PageError) as error:
             raise click.ClickException(_reason(error)) from error
         found = {path: sources(path, stack) for path in paths}
-        make_user = partial(ensure_user, user_id=user_id, create=True) if embedded else no_user
-        loading = Loading(connection, rules, make_user)
+        loading = Loading(connection, rules, creates_user=embedded, tell=print_json if as_json else ignore)
         loading.run(found)
         if embedded and loading.lines:  # the planner has no statistics on the new rows until autovacuum comes round
             with connection.begin():
                 connection.exec_driver_sql(ANALYZE)
-    if loading.lines:
+    if loading.lines and not as_json:
         click.echo(table(loading.lines, loading.unknown))
     for line in loading.errors:
         click.echo(f"Error: {line}", err=True)
@@ -103,20 +102,20 @@ def load_history(
 class Loading:
     """Files loaded one after the other: a line for each, errors for those that were not, and how many were unknown.
 
-    `make_user` is called in the transaction of each file.
+    `tell` is called with each file's name and its line, its error, or None where it is unknown.
     """
 
     connection: Connection
     rules: Rules
-    make_user: Callable[[Connection], None]
+    creates_user: bool
+    tell: Callable[[str, Line | str | None], object]
     lines: list[Line] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     unknown: int = 0
-    read: int = 0
-    started: float = field(default_factory=time.monotonic)
 
     def run(self, found: dict[str, list[Source]]) -> None:
         """Load all files, with a bar that shows how far it is. Raises nothing for files that are broken."""
+        self.read, self.started = 0, time.monotonic()
         size = sum(source.size for files in found.values() for source in files)
         with click.progressbar(
             length=size,
@@ -128,26 +127,27 @@ class Loading:
             for path, files in found.items():
                 before = len(self.lines) + len(self.errors)
                 for source in files:
-                    self.load(source, bar.update)
+                    self.tell(source.name, self._try(source, bar.update))
                 if len(self.lines) + len(self.errors) == before:
                     self.errors.append(f"{path}: no listening history of a known format")
                     self.unknown -= len(files) == 1 and files[0].name == path
 
-    def load(self, source: Source, advance: Callable[[int], object]) -> None:
-        """Load a file as a whole or not at all. `advance` is told the bytes that were read. Raises nothing."""
+    def _try(self, source: Source, advance: Callable[[int], object]) -> Line | str | None:
         reader = None
         try:
             format = _format(source)
             if format is None:
                 self.unknown += 1
                 advance(source.size)
-                return
+                return None
             with Reader(source.open()) as reader, self.connection.begin():
                 counts = self._load(format, reader, source, advance)
             self.lines.append(Line(source.name, format.name, counts))
+            return self.lines[-1]
         except (*BROKEN, PageError, DBAPIError) as error:
             place = f"{reader.place}: " if reader and reader.place and not isinstance(error, DBAPIError) else ""
             self.errors.append(f"{source.name}: {place}{_reason(error)}")
+            return self.errors[-1]
 
     def _load(self, format: Format, reader: Reader, source: Source, advance: Callable[[int], object]) -> Counts:
         before, done = self.read, 0
@@ -162,7 +162,8 @@ class Loading:
         if format.page:
             with source.open() as file:
                 page = parse_page(file.read(), self.rules.now.replace(tzinfo=UTC))
-        self.make_user(self.connection)
+        if self.creates_user:
+            ensure_user(self.connection, self.rules.user_id, create=True)
         counts = load(self.connection, format, reader, self.rules, note)
         if page:
             store_details(self.connection, page)
@@ -172,10 +173,6 @@ class Loading:
 
     def _speed(self, _item: int | None) -> str:
         return f"{self.read / (time.monotonic() - self.started):,.0f} plays/s"
-
-
-def no_user(_connection: Connection) -> None:
-    """Leaves users to songswap-app."""
 
 
 def _format(source: Source) -> Format | None:

@@ -1,7 +1,10 @@
 """What became of the files, as a table."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import click
+import orjson
 
 from app.cli.ingest.load import Counts
 
@@ -35,6 +38,21 @@ def table(lines: Sequence[Line], unknown: int) -> str:
     if unknown:
         text.append(f"{unknown} files of no known format passed over")
     return "\n".join(text)
+
+
+def print_json(name: str, outcome: Line | str | None) -> None:
+    """What became of a file, as a line of JSON: `file` and its numbers, `error`, or `unknown`."""
+    told: dict[str, Any] = {"unknown": name} if outcome is None else {"error": outcome}
+    if isinstance(outcome, Line):
+        counts = outcome.counts
+        passed = {str(reason): number for reason, number in counts.passed.items()}
+        told = {"file": name, "format": outcome.format, "read": counts.read, "added": counts.added}
+        told |= {"there": counts.there, "cut": counts.cut, "passed": passed}
+    click.echo(orjson.dumps(told))
+
+
+def ignore(_name: str, _outcome: Line | str | None) -> None:
+    """Tell nobody."""
 
 
 def _row(name: str, format: str, counts: Counts) -> tuple[str, ...]:

@@ -33,17 +33,17 @@ def sources(path: str, stack: ExitStack) -> list[Source]:
     A file that is none, or cannot be opened, is a source whose `open` says so. Links in folders are not followed.
     """
     if path == STDIN:
-        return sources_of(STDIN, _stdin(stack), stack)
+        return _of(STDIN, _stdin(stack), stack)
     if not Path(path).is_dir():
-        return sources_of(path, partial(_open, path), stack)
+        return _of(path, partial(_open, path), stack)
     files = [
         os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names if _is_own(folder, name)
     ]
-    return [source for file in sorted(files) for source in sources_of(file, partial(_open, file), stack)]
+    return [source for file in sorted(files) for source in _of(file, partial(_open, file), stack)]
 
 
-def sources_of(name: str, open_: Callable[[], IO[bytes]], stack: ExitStack) -> list[Source]:
-    """The file itself, or the entries of the zip that it is; a zip stays open as long as the stack."""
+def _of(name: str, open_: Callable[[], IO[bytes]], stack: ExitStack) -> list[Source]:
+    """The file itself, or the entries of the zip that it is."""
     try:
         with ExitStack() as opened:
             file = opened.enter_context(open_())
@@ -91,11 +91,10 @@ def _stdin(stack: ExitStack) -> Callable[[], IO[bytes]]:
     stack.callback(file.close)
     shutil.copyfileobj(sys.stdin.buffer, file)
     file.flush()
-    return partial(reopen, file)
 
+    def reopen() -> IO[bytes]:
+        again = os.fdopen(os.dup(file.fileno()), "rb")
+        again.seek(0)
+        return again
 
-def reopen(file: IO[bytes]) -> IO[bytes]:
-    """A file without a name from its beginning: one reader at a time."""
-    again = os.fdopen(os.dup(file.fileno()), "rb")
-    again.seek(0)
-    return again
+    return reopen

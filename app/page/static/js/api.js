@@ -16,6 +16,12 @@ export function keepKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
+/** @returns {Record<string, string>} what shows the key, where there is one */
+export function keyHeaders() {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
 /**
  * @typedef {{ path: string, parameters?: Record<string, string | number> }} Request
  * @param {Request} request
@@ -33,8 +39,7 @@ export function urlOf({ path, parameters = {} }) {
  * @returns {Promise<{ data: any, headers: Headers }>}
  */
 export async function ask(request, signal) {
-  const key = sessionStorage.getItem(KEY);
-  const response = await fetch(urlOf(request), { signal, headers: key ? { Authorization: `Bearer ${key}` } : {} });
+  const response = await fetch(urlOf(request), { signal, headers: keyHeaders() });
   const data = await response.json().catch(() => ({}));
   if (!response.ok) throw new ApiError(data.error ?? `${response.status} ${response.statusText}`, response.status);
   return { data, headers: response.headers };

@@ -17,6 +17,11 @@ export async function learnNames() {
   for (const { user_id, username } of data) names.set(String(user_id), username);
 }
 
+/** @param {string} id @param {string} name */
+export function learnName(id, name) {
+  names.set(id, name);
+}
+
 /** @param {string} id */
 export const nameOf = (id) => names.get(id) ?? words.user(id);
 

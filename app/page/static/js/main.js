@@ -4,6 +4,7 @@ import { ApiError } from "./api.js";
 import { controls, learnNames, whose } from "./controls.js";
 import { h } from "./dom.js";
 import { askForKey } from "./keys.js";
+import { offerOwn } from "./own.js";
 import { Panel } from "./panel.js";
 import { address, onChange, state } from "./state.js";
 import { views } from "./views/index.js";
@@ -104,4 +105,5 @@ addEventListener("resize", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 onChange(show);
+offerOwn(place("links"));
 start();

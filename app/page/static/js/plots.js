@@ -1,6 +1,9 @@
 // Pictures by Observable Plot, in the page's own colours. Plot's one style sheet is known to the page's content policy by its
 // hash, so that its class must stay this.
 
+import { brush } from "./brush.js";
+import { h } from "./dom.js";
+
 const { Plot, d3 } = /** @type {any} */ (globalThis);
 
 /** The class of Plot's style sheet. */
@@ -30,8 +33,8 @@ export function plot(width, options) {
 /**
  * An area over time, on which a span can be chosen.
  * @param {number} width
- * @param {{ start: Date, end: Date, value: number }[]} rows
- * @param {{ label: string, tip: (row: any) => string, choose?: (start: Date, end: Date) => void }} options
+ * @param {{ start: Date, end: Date, name: string, value: number }[]} rows
+ * @param {{ label: string, tip: (row: any) => string, choose: (start: Date, end: Date) => void }} options
  */
 export function area(width, rows, { label, tip, choose }) {
   const height = 240;
@@ -59,25 +62,7 @@ export function area(width, rows, { label, tip, choose }) {
       ),
     ],
   });
-  if (choose) brush(chart, height, choose);
-  return chart;
-}
-
-/** @param {any} chart @param {number} height @param {(start: Date, end: Date) => void} choose */
-function brush(chart, height, choose) {
-  const scale = chart.scale("x");
-  const [left, right] = scale.range;
-  const selection = d3.select(chart).append("g").attr("class", "brush");
-  const behaviour = d3.brushX().extent([
-    [left, 12],
-    [right, height - 28],
-  ]);
-  behaviour.on("end", (/** @type {any} */ event) => {
-    if (event.sourceEvent && event.selection)
-      choose(scale.invert(event.selection[0]), scale.invert(event.selection[1]));
-  });
-  selection.call(behaviour);
-  selection.select(".overlay").attr("data-brush", "");
+  return h("div", {}, chart, brush(chart, height, rows, choose));
 }
 
 /**

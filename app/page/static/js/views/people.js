@@ -1,10 +1,13 @@
-// Two people compared.
+// People side by side: two compared, who is like one, and what a group shares.
 
 import { count, percent } from "../format.js";
 import { h, picture } from "../dom.js";
-import { address, insight, question } from "../state.js";
+import { nameOf } from "../controls.js";
+import { address, insight, question, windowOf } from "../state.js";
 import { words } from "../words.js";
 import { bars, subjectOfRow } from "./lists.js";
+
+/** @typedef {import("../state.js").State} State */
 
 /** @param {any} row @param {number} most */
 function pair(row, most) {
@@ -92,3 +95,39 @@ export const similar = {
     ]),
   }),
 };
+
+// What each of a group of up to 20 plays. A part is the least of their shares.
+/** @param {"artists" | "tracks"} kind @returns {import("../panel.js").View} */
+function blend(kind) {
+  const title = kind === "artists" ? words.panels.blendArtists : words.panels.blendTracks;
+  const users = (/** @type {State} */ now) => [...new Set((now.users ?? "").split(",").filter(Boolean))];
+  return {
+    id: `blend-${kind}`,
+    title,
+    size: "half",
+    requests: (now) =>
+      users(now).length >= 2 && users(now).length <= 20
+        ? [
+            {
+              path: `insights/global/blend/${kind}`,
+              parameters: { ...windowOf(now), users: users(now).join(","), limit: 10 },
+            },
+          ]
+        : null,
+    draw: ([rows]) =>
+      rows.length
+        ? bars(rows, (row) => ({
+            part: row.score / rows[0].score,
+            figure: percent(row.score),
+            note: row.counts.length <= 4 ? row.counts.map(count).join(" · ") : "",
+          }))
+        : null,
+    table: ([rows], now) => ({
+      columns: [words.columns.rank, words.columns.name, words.columns.share, ...users(now).map(nameOf)],
+      rows: rows.map((/** @type {any} */ row) => [row.rank, subjectOfRow(row).name, percent(row.score), ...row.counts]),
+    }),
+  };
+}
+
+export const blendArtists = blend("artists");
+export const blendTracks = blend("tracks");

@@ -29,12 +29,12 @@ export const activity = {
       ...bucket,
       start: new Date(bucket.start),
       end: new Date(bucket.end),
+      name: date(bucket.start, answer.window.tz, shownBy(answer.bucket)),
       value: byTime ? bucket.listen_time_ms / 3_600_000 : bucket.count,
     }));
     const chart = area(holder.clientWidth, rows, {
       label: words.panels.activity,
-      tip: (row) =>
-        `${date(row.start, answer.window.tz, shownBy(answer.bucket))}\n${count(row.count)} · ${duration(row.listen_time_ms)}`,
+      tip: (row) => `${row.name}\n${count(row.count)} · ${duration(row.listen_time_ms)}`,
       choose: (start, end) =>
         go({
           range: "",
@@ -42,7 +42,7 @@ export const activity = {
           to: end.toISOString().slice(0, 19) + "Z",
         }),
     });
-    return h("div", {}, chart, h("p", { class: "hint" }, words.brush));
+    return h("div", {}, chart, h("p", { class: "hint" }, words.brush.hint));
   },
   table: ([answer]) => ({
     columns: [words.columns.start, words.columns.listens, words.columns.time],

@@ -1,0 +1,169 @@
+"""One's own files on the page of `make run`: into a new listener, and from the page itself alone."""
+
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.cli.conftest import Python
+from tests.cli.test_run import banner
+from tests.support.browser import chromium, hindrances, needs_axe, needs_chromium
+
+NAME = "Zoë & <b>co</b>"
+
+Post = Callable[..., requests.Response]
+
+
+def plays(number: int, day: int = 1) -> str:
+    """An extended streaming history of Spotify; the last play is too short to count."""
+    return json.dumps(
+        [
+            {
+                "ts": f"2024-05-{day:02}T{n:02}:00:00Z",
+                "ms_played": 200_000 if n < number - 1 else 4_000,
+                "master_metadata_track_name": f"Song {n % 7}",
+                "master_metadata_album_artist_name": "Nina Simone",
+                "spotify_track_uri": f"spotify:track:{n % 7:022}",
+                "reason_end": "trackdone",
+            }
+            for n in range(number)
+        ]
+    )
+
+
+@pytest.fixture
+def address(run: Python, port: int) -> str:
+    """A running `python run.py`."""
+    banner(run())
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def post(address: str) -> Post:
+    """Sends files as the page does."""
+    token = re.findall(r'name="upload-token" content="([^"]+)"', requests.get(address, timeout=30).text)[0]
+
+    def send(files: dict[str, str | bytes], name: str = NAME, token: str = token, **form: str) -> requests.Response:
+        parts = [("files", (path, content)) for path, content in files.items()]
+        headers = {"X-Upload-Token": token}
+        return requests.post(
+            f"{address}/page/own", data={"name": name} | form, files=parts, headers=headers, timeout=60
+        )
+
+    return send
+
+
+def lines(response: requests.Response) -> list[dict[str, Any]]:
+    assert response.status_code == 200, response.text
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+def test_files_become_the_listens_of_a_new_listener(address: str, post: Post, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("two.json", plays(6, day=2))
+    before = requests.get(f"{address}/insights/global/total/listens", timeout=30).json()  # and so it is in the cache
+    large = plays(20) + " " * 3_000_000  # far more than other bodies may have
+    told = lines(
+        post(
+            {
+                "folder/one.json": large,
+                "mine.zip": (tmp_path / "mine.zip").read_bytes(),
+                "notes.txt": "nothing that was played",
+                "broken.json": plays(10)[:-40],
+            }
+        )
+    )
+    user_id = told[-1]["user_id"]
+    assert told[0]["error"].startswith("broken.json: ")
+    common = {"format": "Spotify, extended history", "there": 0, "cut": 0, "passed": {"too short": 1}}
+    assert told[1:4] == [
+        {"file": "folder/one.json", "read": 20, "added": 19} | common,
+        {"file": "mine.zip/two.json", "read": 6, "added": 5} | common,
+        {"unknown": "notes.txt"},
+    ]
+    assert requests.get(f"{address}/insights/total/listens/{user_id}", timeout=30).json() == 24
+    assert requests.get(f"{address}/insights/global/total/listens", timeout=30).json() == before + 24
+    listeners = requests.get(f"{address}/insights/global/top/listeners?limit=100", timeout=30).json()
+    assert {row["user_id"]: row["username"] for row in listeners}[user_id] == NAME
+
+    # The next ones are somebody else's, whatever the name; where nothing is loaded nobody is made.
+    assert lines(post({"one.json": plays(3)}))[-1]["user_id"] > user_id
+    assert lines(post({"notes.txt": "nothing"}))[-1]["user_id"] is None
+    assert (
+        len(requests.get(f"{address}/insights/global/top/listeners?limit=100", timeout=30).json()) == len(listeners) + 1
+    )
+
+
+def test_what_the_page_does_not_send_is_refused(address: str, post: Post) -> None:
+    files = {"one.json": plays(3)}
+    assert post(files, token="").status_code == 403
+    assert post(files, token="guessed").status_code == 403
+    for name in ("", "  ", "x" * 21, "a\0b"):
+        answer = post(files, name=name)
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "name")
+    assert post({}).json()["errors"][0]["parameter"] == "files"
+    assert post(files, tz="Atlantis").json()["errors"][0]["parameter"] == "tz"
+    assert "/page/own" not in requests.get(f"{address}/openapi.json", timeout=30).json()["paths"]
+
+
+@needs_axe
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_dialog_is_for_everyone(address: str, scheme: Any) -> None:
+    with chromium() as browser:
+        page = browser.new_context(base_url=address, color_scheme=scheme).new_page()
+        page.goto("/")
+        page.get_by_role("button", name="Add yours").press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert hindrances(page) == []
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@needs_chromium
+def test_a_folder_is_dropped_on_the_page(address: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my_spotify_data"
+    (folder / "more").mkdir(parents=True)
+    (folder / "Streaming_History_Audio_1.json").write_text(plays(20))
+    (folder / "more" / "Streaming_History_Audio_2.json").write_text(plays(10, day=2))
+    (folder / "ReadMeFirst.pdf").write_bytes(b"%PDF-1.4")
+    with chromium() as browser:
+        page = browser.new_context(base_url=address, locale="en-US").new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto("/")
+        drop(page, folder)
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("3 files")
+        dialog.get_by_label("A name for this listener").fill(NAME)
+        dialog.get_by_role("button", name="Load").click()
+        expect(dialog).to_contain_text("28 listens out of 2 files")
+        expect(dialog).to_contain_text("2 too short")
+        expect(dialog).to_contain_text("my_spotify_data/ReadMeFirst.pdf: of no known format")
+        dialog.get_by_role("button", name="Look at it").click()
+        expect(page.locator("h1")).to_have_text(NAME)
+        expect(page.locator("#summary dd").first).to_have_text("28")
+        assert "user=" in page.url
+        page.get_by_role("button", name="Add yours").click()
+        page.get_by_label("Files, or drop").set_input_files(tmp_path / "my_spotify_data" / "ReadMeFirst.pdf")
+        page.get_by_role("button", name="Load").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Nothing was loaded")
+        assert errors == []
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file or a folder on the page, as the system does."""
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send(
+            "Input.dispatchDragEvent",
+            {"type": kind, "x": 300, "y": 300, "data": {"items": [], "files": [str(path)], "dragOperationsMask": 1}},
+        )
