@@ -210,6 +210,10 @@ class SettingsSchema(Schema):
     DATABASE_STATEMENT_TIMEOUT = _seconds(30, 3600)
 
     ARCHIVE_URL = fields.String(load_default=None, validate=_check_archive_url)
+    ARCHIVE_LOCAL_FOLDER = fields.String(load_default=None)
+    ARCHIVE_THREADS = _integer(2, 1, 256)
+    ARCHIVE_MEMORY = _integer(512, 64, 1_048_576)
+    ARCHIVE_TIMEOUT = _seconds(10, 3600)
 
     CACHE_TYPE = _choice("SimpleCache", "SimpleCache", *SHARED_CACHES, "NullCache")
     CACHE_DEFAULT_TIMEOUT = _integer(3600, 1, 31_536_000)

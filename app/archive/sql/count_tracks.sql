@@ -1,0 +1,2 @@
+{plays}
+SELECT track AS number, plays, listen_time_ms FROM timed
