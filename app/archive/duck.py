@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Timer
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -27,18 +27,26 @@ from app.rollups.sql import within
 
 Options = dict[str, str | bool | int | float | list[str]]
 
-# The tables that give numbers ids.
-TABLES = {
-    Kind.TRACK: "tracks",
-    Kind.ARTIST: "artists",
-    Kind.PRIMARY_ARTIST: "artists",
-    Kind.GENRE: "genres",
-    Kind.LISTENER: "users",
-}
-NAME = re.compile(r"archive-[0-9a-f]{16}\.duckdb")
 
-# It fetches nothing by itself, at no time.
-NO_DOWNLOADS: Options = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+class By(NamedTuple):
+    """How listens are counted: the statement, what goes into it, and the table that gives numbers ids."""
+
+    statement: str
+    key: str
+    meaning: str = ""
+    ids: str = ""
+
+
+CREDITS = "JOIN track_artists a ON a.track = timed.track"
+KINDS = {
+    Kind.TRACK: By("count_by_track", "timed.track", ids="tracks"),
+    Kind.ARTIST: By("count_by_track", "a.artist", CREDITS, "artists"),
+    Kind.PRIMARY_ARTIST: By("count_by_track", "a.artist", f"{CREDITS} AND a.is_primary", "artists"),
+    Kind.GENRE: By("count_by_track", "g.genre", "JOIN track_genres g ON g.track = timed.track", "genres"),
+    Kind.LISTENER: By("count_by_listen", 'l."user"', ids="users"),
+}
+SLOTS = By("count_by_listen", "l.slot")
+NAME = re.compile(r"archive-[0-9a-f]{16}\.duckdb")
 
 
 class ArchiveAwayError(Exception):
@@ -59,23 +67,23 @@ class Copy:
         Numbers are of this copy alone, and in the order of ids. Of a span that goes on, the closed days are counted.
         Raises ArchiveAwayError.
         """
-        return self._count(f"count_{kind.name.lower()}s", span)
+        return self._count(KINDS[kind], span)
 
     def slots(self, span: Span) -> pa.Table:
         """Everyone's listens in a span by slot, the `number`: as in `counts`."""
-        return self._count("count_slots", span)
+        return self._count(SLOTS, span)
 
     def ids(self, kind: Kind, numbers: Sequence[int]) -> list[Any]:
         """The ids of numbers, in their order; users' are whole numbers. Raises ArchiveAwayError."""
-        sql = f"SELECT number, id FROM {TABLES[kind]} WHERE number IN (SELECT unnest(?))"  # nosec B608  a constant
+        sql = f"SELECT number, id FROM {KINDS[kind].ids} WHERE number IN (SELECT unnest(?))"  # nosec B608  a constant
         with self._bounded() as cursor:
             found = dict(cursor.execute(sql, [list(numbers)]).fetchall())
         return [found[number] for number in numbers]
 
-    def _count(self, name: str, span: Span) -> pa.Table:
-        during = within("played_at", span)
+    def _count(self, by: By, span: Span) -> pa.Table:
+        sql = load(by.statement, key=by.key, meaning=by.meaning, during=within("played_at", span))
         with self._bounded() as cursor:
-            return cursor.sql(load(name, plays=load("plays", during=during), during=during)).to_arrow_table()
+            return cursor.sql(sql).to_arrow_table()
 
     @contextmanager
     def _bounded(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -94,30 +102,25 @@ class Copy:
 
 
 class Copies:
-    """The local copies of an archive in a folder that is theirs: `latest` makes another one for another manifest.
+    """The local copies of the archive of ARCHIVE_URL, in ARCHIVE_LOCAL_FOLDER, which processes may share.
 
-    `threads` and `memory` (MB) bound DuckDB, for all questions together and while a copy is made; `timeout` is in
-    seconds, for each question. Several processes may share the folder.
+    ARCHIVE_THREADS and ARCHIVE_MEMORY bound all questions together, and the making of a copy; ARCHIVE_TIMEOUT each
+    question. Raises OSError where there is no such place.
     """
 
-    def __init__(self, store: Store, folder: Path, *, threads: int, memory: int, timeout: float) -> None:
-        self._store = store
-        self._folder = folder
-        self._options: Options = {"threads": threads, "memory_limit": f"{memory}MB", **NO_DOWNLOADS}
-        self._timeout = timeout
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._store = Store(config["ARCHIVE_URL"])
+        self._folder = Path(config["ARCHIVE_LOCAL_FOLDER"])
+        # DuckDB fetches nothing by itself, at no time.
+        self._options: Options = {
+            "threads": config["ARCHIVE_THREADS"],
+            "memory_limit": f"{config['ARCHIVE_MEMORY']}MB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._timeout: float = config["ARCHIVE_TIMEOUT"]
         self._making = Lock()
         self._latest: Copy | None = None
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Self:
-        """Those that the settings name: ARCHIVE_URL and ARCHIVE_LOCAL_FOLDER must be set."""
-        return cls(
-            Store(config["ARCHIVE_URL"]),
-            Path(config["ARCHIVE_LOCAL_FOLDER"]),
-            threads=config["ARCHIVE_THREADS"],
-            memory=config["ARCHIVE_MEMORY"],
-            timeout=config["ARCHIVE_TIMEOUT"],
-        )
 
     def latest(self) -> Copy:
         """The copy of the manifest that there is now, made where it is missing. Raises ArchiveAwayError."""

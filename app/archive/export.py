@@ -17,10 +17,10 @@ from app.archive.reading import (
     Numbers,
     Take,
     first_listen,
+    patient_snapshot,
     read_catalogue,
     read_listens,
     read_numbered,
-    reading,
 )
 from app.archive.store import Store
 from app.archive.writing import write
@@ -47,7 +47,7 @@ def export(
     the others, and gives them back one by one. Files that the new manifest does not name are deleted. Raises
     NoLogError, OSError, SQLAlchemyError.
     """
-    with reading(connection):
+    with patient_snapshot(connection):
         log = read_log(connection)
         known = store.manifest(UNFINISHED) or store.manifest()
         if known is None or known.epoch != log.epoch or everything:

@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Integer
 
 from app.archive.sql import load
-from app.database.engine import pinned
 from app.domain.slots import SLOT
+from app.models.history import TrackFeatures
 from app.rollups.spans import EVER, Span
 from app.rollups.sql import within
+from app.rollups.upkeep.transactions import snapshot
 
 Take = Callable[[pa.Table], None]
 
@@ -24,9 +25,6 @@ Take = Callable[[pa.Table], None]
 BATCH = 32 << 20
 
 LISTENS = pa.schema({"played_at": pa.timestamp("us"), "user_id": pa.int32(), "track_id": pa.string()})
-FEATURES = ("acousticness", "danceability", "energy", "instrumentalness", "key", "liveness", "loudness", "mode",
-            "speechiness", "tempo", "time_signature", "valence")  # fmt: skip
-WHOLE_FEATURES = {"key", "mode", "time_signature"}
 # The columns of the files of the catalogue, as PostgreSQL gives them.
 CATALOGUE = {
     "users": pa.schema({"user_id": pa.int32()}),
@@ -34,15 +32,17 @@ CATALOGUE = {
     "credits": pa.schema({"track_id": pa.string(), "artist_id": pa.string(), "is_primary": pa.bool_()}),
     "genres": pa.schema({"artist_id": pa.string(), "genre": pa.string()}),
     "features": pa.schema(
-        {"track_id": pa.string()} | {name: pa.int32() if name in WHOLE_FEATURES else pa.float64() for name in FEATURES}
+        {"track_id": pa.string()}
+        | {
+            column.name: pa.int32() if isinstance(column.type, Integer) else pa.float64()
+            for column in TrackFeatures.__table__.columns
+            if column.name != "id"
+        }
     ),
 }
 
 # The files that number ids, with the name of the number.
 NUMBERED = {"users": "user", "tracks": "track"}
-
-# The server may wait as long as a month takes to be written, or sent to S3.
-TUNING = pinned(statement_timeout="0", lock_timeout="0", idle_in_transaction_session_timeout="0", jit="off")
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,11 @@ class Numbers:
 
 
 @contextmanager
-def reading(connection: Connection) -> Iterator[None]:
-    """A transaction that reads one snapshot, on a connection in autocommit."""
-    connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    try:
-        connection.exec_driver_sql(TUNING)
+def patient_snapshot(connection: Connection) -> Iterator[None]:
+    """A transaction that reads one snapshot, on a connection in autocommit, however long writing a month takes."""
+    with snapshot(connection):
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
-    finally:
-        if not connection.invalidated:
-            connection.exec_driver_sql("ROLLBACK")
 
 
 def read_catalogue(connection: Connection, name: str, take: Take) -> None:

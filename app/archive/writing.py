@@ -2,8 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -20,48 +18,29 @@ DELTAS = {"played_at": "DELTA_BINARY_PACKED"}
 
 def write(store: Store, stem: str, fill: Callable[[Take], None]) -> File:
     """Write a file of the tables that `fill` gives, at least one. Its name is the stem, and what tells its content."""
-    with store.temporary() as path, ExitStack() as stack:
-        found, writers = Bounds(), list[Any]()
+    rows, bounds, writers = 0, list[Any](), list[Any]()
+    with store.temporary() as path:
 
         def add(table: pa.Table) -> None:
+            nonlocal rows, bounds
             if not writers:
-                writers.append(stack.enter_context(_writer(path, table.schema)))
+                deltas = {name: encoding for name, encoding in DELTAS.items() if name in table.column_names}
+                others = [name for name in table.column_names if name not in deltas]
+                options = {"compression": "zstd", "use_dictionary": others, "column_encoding": deltas or None}
+                writers.append(parquet.ParquetWriter(path, table.schema, **options))
             writers[0].write_table(table)
-            found.add(table)
+            if table.num_rows:
+                rows, found = rows + table.num_rows, pc.min_max(table.column(0)).as_py()
+                bounds = sorted([*bounds, found["min"], found["max"]])
 
         fill(add)
-        stack.close()
+        writers[0].close()
         with path.open("rb") as file:
             digest = checksum(file)
-        written = File(f"{stem}{digest[:16]}.parquet", found.rows, path.stat().st_size, digest, *found.bounds)
+        least, greatest = (str(bounds[0]), str(bounds[-1])) if bounds else (None, None)
+        written = File(f"{stem}{digest[:16]}.parquet", rows, path.stat().st_size, digest, least, greatest)
         store.publish(path, written.name)
     return written
-
-
-def _writer(path: Path, schema: Any) -> Any:
-    plain = [name for name in schema.names if name not in DELTAS]
-    deltas = {name: encoding for name, encoding in DELTAS.items() if name in schema.names}
-    return parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=plain, column_encoding=deltas or None)
-
-
-class Bounds:
-    """The rows of some tables, and the bounds of their first column."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._values: list[Any] = []
-
-    def add(self, table: pa.Table) -> None:
-        """Count a table in."""
-        self.rows += table.num_rows
-        if table.num_rows:
-            found = pc.min_max(table.column(0)).as_py()
-            self._values = sorted([*self._values, found["min"], found["max"]])
-
-    @property
-    def bounds(self) -> tuple[str | None, str | None]:
-        """The least and the greatest value, as text; None without rows."""
-        return (str(self._values[0]), str(self._values[-1])) if self._values else (None, None)
 
 
 def checksum(file: BinaryIO) -> str:

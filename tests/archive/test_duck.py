@@ -28,8 +28,10 @@ CLOSED = Span(EVER.starts, TODAY)
 Counts = dict[Any, tuple[int, int]]
 
 
-def copies(store: Store, folder: Path, *, threads: int = 1, memory: int = 256, timeout: float = 10) -> Copies:
-    return Copies(store, folder, threads=threads, memory=memory, timeout=timeout)
+def copies(store: Store, folder: Path, **settings: str) -> Copies:
+    """Copies of an archive, with settings by the ends of their names."""
+    given = {"URL": store.path(""), "LOCAL_FOLDER": str(folder), "THREADS": "1", **settings}
+    return Copies(load_settings({f"ARCHIVE_{name}": value for name, value in given.items()}))
 
 
 @pytest.fixture
@@ -197,11 +199,12 @@ def asked(copy: Copy, sql: str) -> Any:
 
 def test_time_and_memory_are_bounded(listens: Engine, store: Store, tmp_path: Path) -> None:
     exported(listens, store)
-    copy = copies(store, tmp_path / "local", timeout=0.2, memory=64, threads=1).latest()
+    copy = copies(store, tmp_path / "local", TIMEOUT="0.2", MEMORY="64").latest()
     with pytest.raises(ArchiveAwayError, match=r"no answer within 0\.2 s"):
         asked(copy, SLOW)
     assert asked(copy, "SELECT current_setting('threads'), current_setting('memory_limit')") == [(1, "61.0 MiB")]
-    patient = copies(store, tmp_path / "local", timeout=10, memory=64, threads=1).latest()
+    patient = copies(store, tmp_path / "other", MEMORY="64", THREADS="3").latest()
+    assert asked(patient, "SELECT current_setting('threads')") == [(3,)]
     with pytest.raises(ArchiveAwayError, match="OutOfMemoryException"):
         asked(patient, LARGE)
     assert counted(copy, Kind.TRACK, EVER) == live(listens, EVER)[Kind.TRACK]
@@ -226,17 +229,3 @@ def test_an_archive_that_is_away_is_one_error(listens: Engine, store: Store, loc
     assert list((tmp_path / "local").iterdir()) == []
     exported(listens, store, everything=True)
     assert check(listens, local.latest(), EVER)
-
-
-def test_the_settings_say_where_and_how_much(listens: Engine, store: Store, tmp_path: Path) -> None:
-    exported(listens, store)
-    names = {
-        "URL": store.path(""),
-        "LOCAL_FOLDER": str(tmp_path / "here"),
-        "THREADS": "3",
-        "MEMORY": "100",
-        "TIMEOUT": "5",
-    }
-    copy = Copies.of(load_settings({f"ARCHIVE_{name}": value for name, value in names.items()})).latest()
-    assert asked(copy, "SELECT current_setting('threads')") == [(3,)]
-    assert list((tmp_path / "here").glob("archive-*.duckdb"))

@@ -1,2 +1,0 @@
-{plays}
-SELECT track AS number, plays, listen_time_ms FROM timed
