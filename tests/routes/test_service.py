@@ -70,7 +70,8 @@ def test_health_touches_nothing(client: FlaskClient, statements: list[str]) -> N
 def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str]) -> None:
     answer = client.get("/ready")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
-    assert answer.json["checks"] == {"database": "ok", "schema": "ok", "cache": "ok", "rollups": "not installed"}
+    checks = {"database": "ok", "schema": "ok", "cache": "ok", "rollups": "not installed", "taste": "not built"}
+    assert answer.json["checks"] == checks
     assert len(statements) == 3  # the schema, whether it is a replica, the rollups
 
 
