@@ -14,10 +14,11 @@ ROW, BAR, HEAD, FOOT = 34, 9, 74, 40
 NAMES = {
     "everyone": "everyone: lists, totals, distincts",
     "typical": "a typical user: the same",
+    "measures": "a typical user: all other measures",
     "heaviest": "the heaviest user: every measure",
-    "zones": "everyone: lists, other time zones",
-    "spans": "everyone: lists, any from/to",
-    "patterns": "everyone: clock and activity",
+    "zones": "everyone, any zone: lists, patterns",
+    "charts": "a typical user: charts",
+    "alike": "a typical user: who listens alike",
 }
 
 STYLE = """
@@ -98,15 +99,17 @@ def _comparison(results: dict[str, Any]) -> tuple[str, int]:
 
 def _groups(results: dict[str, Any], top: int) -> tuple[str, int]:
     first, last = smallest(results), largest(results)
-    groups = [group for group in results["latency"] if group["group"] in LIMITS]
+    groups = [group for group in results["latency"] if group["group"] in NAMES]
     found = {
         (group["group"], size): sorted(question["times"][size]["p50"] for question in group["questions"])
         for group in groups
         for size in (first, last)
     }
-    axis = Axis(
-        [time for some in found.values() for time in (some[0], some[-1])] + [one.p50 for one in LIMITS.values()]
-    )
+    limits = {
+        group["group"]: group["floor"]["p50"] * max(one.slowest for one in LIMITS if one.group == group["group"])
+        for group in groups
+    }
+    axis = Axis([time for some in found.values() for time in (some[0], some[-1])] + list(limits.values()))
     bottom = top + HEAD + ROW * len(groups)
     parts = [
         _text(16, top + 28, "p50 of all questions of a group: the quickest, the median, the slowest", "title"),
@@ -128,7 +131,7 @@ def _groups(results: dict[str, Any], top: int) -> tuple[str, int]:
             ends = axis.x(some[0]), axis.x(some[-1])
             parts.append(f'<line class="span" x1="{ends[0]}" y1="{y + offset}" x2="{ends[1]}" y2="{y + offset}"/>\n')
             parts.append(f'<circle class="{kind}" cx="{axis.x(median(some))}" cy="{y + offset}" r="{radius}"/>\n')
-        x = axis.x(LIMITS[name].p50)
+        x = axis.x(limits[name])
         parts.append(f'<line class="limit" x1="{x}" y1="{y + 2}" x2="{x}" y2="{y + 29}"/>\n')
     return "".join(parts), bottom + FOOT - top
 

@@ -1,5 +1,7 @@
 """The same questions, answered by SQL written by hand over the platform's tables alone, next to the service's answers.
 
+By PostgreSQL, and by DuckDB with the same rows.
+
 The statements are what somebody writes who knows PostgreSQL: they group before they join, and look up names and listen
 times for the rows of the page alone. They run on the database without rollups and without this service's indexes, with
 the server's own settings (parallel workers, compiled plans), on warm memory, and their time has no HTTP in it. A ratio
@@ -10,9 +12,11 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchmarks import duck
 from benchmarks.client import Client
 from benchmarks.platforms import Platform
 from benchmarks.server import plain
@@ -57,9 +61,26 @@ CLOCK = """
 """
 
 
+PARTS_OF_ONE = (
+    "acousticness", "danceability", "energy", "instrumentalness", "liveness", "speechiness", "valence"
+)  # fmt: skip
+BINNED = dict.fromkeys(PARTS_OF_ONE, (0, 1)) | {"loudness": (-60, 0), "tempo": (0, 250)}
+FEATURES = f"""
+    WITH f AS (SELECT * FROM ({BY_TRACK.format(where="")}) x JOIN "TrackFeatures" f ON f.id = x.track_id)
+""" + " UNION ALL ".join(
+    f"""
+    SELECT '{name}', least(greatest(floor(({name} - {low}) / {high - low}.0 * 10), 0), 9)::int, sum(plays),
+        sum(plays * {name}), sum(plays * {name} * {name}), min({name}), max({name})
+    FROM f WHERE {name} IS NOT NULL GROUP BY 2
+    """
+    for name, (low, high) in BINNED.items()
+)
+SPAN = "WHERE played_at >= '{start}' AND played_at < '{to}'"
+
+
 @dataclass(frozen=True)
 class PlainQuestion:
-    """A question over all time: what the service is asked, and the statement with the same answer."""
+    """A question: what the service is asked, and the statement with the same answer."""
 
     name: str
     path: str
@@ -67,9 +88,10 @@ class PlainQuestion:
 
 
 class Comparison(NamedTuple):
-    """The median times of both, in ms, and whether the answers are the same."""
+    """The median times of all, in ms, and whether the answers are the same."""
 
     plain_ms: float
+    duckdb_ms: float
     service_ms: float
     same: bool
 
@@ -101,6 +123,12 @@ QUESTIONS = (
         'SELECT count(*) FROM (SELECT DISTINCT user_id FROM "History") x',
     ),
     PlainQuestion("clock", "/insights/global/clock", CLOCK),
+    PlainQuestion("features", "/insights/global/features", FEATURES),
+    PlainQuestion(
+        "top tracks of 13 months",
+        "/insights/global/top/tracks?from={start}Z&to={to}Z",
+        TOP_TRACKS.format(where=SPAN),
+    ),
     PlainQuestion(
         "top tracks of a typical user",
         "/insights/top/tracks/{typical}",
@@ -120,25 +148,40 @@ QUESTIONS = (
 
 
 def compare(platform: Platform, port: int, rounds: int, seconds: float) -> Iterator[tuple[PlainQuestion, Comparison]]:
-    """Both times of each question: the plain one `rounds` times or for about `seconds`, the service's in between."""
-    ids = platform.sample.ids(0)
-    with Client(port) as client, platform.bare.connect() as connection:
+    """The times of each question: the plain one `rounds` times or for about `seconds`, the others' in between."""
+    to = platform.end - timedelta(days=20, seconds=1234)
+    start = to - timedelta(days=395, hours=7)
+    ids = platform.sample.ids(0) | {"start": start.isoformat(), "to": to.isoformat()}
+    with Client(port) as client, platform.bare.connect() as connection, duck.copy(platform.bare) as column_store:
         for question in QUESTIONS:
             path, statement = question.path.format(**ids), question.statement.format(**ids)
             rows = plain(connection, statement)  # to warm up, as the service's first answer
             same = _of_answer(json.loads(client.get(path).body)) == _of_rows(rows)
+            duck.ask(column_store, statement)
             by_hand: list[float] = []
+            by_columns: list[float] = []
             served: list[float] = []
             while len(by_hand) < rounds and (not by_hand or sum(by_hand) < 1000 * seconds):
                 started = time.perf_counter()
                 plain(connection, statement)
                 by_hand.append((time.perf_counter() - started) * 1000)
+                by_columns += (duck.ask(column_store, statement) for _ in range(3))
                 served += (client.get(path).ms for _ in range(ROUNDS))
-            yield question, Comparison(round(median(by_hand), 3), round(median(served), 3), same)
+            yield (
+                question,
+                Comparison(round(median(by_hand), 3), round(median(by_columns), 3), round(median(served), 3), same),
+            )
 
 
 def _of_answer(answer: Any) -> Any:
-    """What is compared of the service's answer: a number; id, count, listen time and rank; a table."""
+    """What is compared of the service's answer: a number; id, count, listen time and rank; histograms; a table."""
+    if isinstance(answer, dict) and "features" in answer:
+        return sorted(
+            (name, bin_, count)
+            for name, feature in answer["features"].items()
+            for bin_, count in enumerate(feature["histogram"])
+            if count
+        )
     if isinstance(answer, dict):
         return sorted(
             (day + 1, hour, count, answer["listen_time_ms"][day][hour])
@@ -160,6 +203,8 @@ def _of_rows(rows: Iterable[tuple[Any, ...]]) -> Any:
     found = list(rows)
     if len(found[0]) == 1:
         return found[0][0]
+    if isinstance(found[0][0], str) and found[0][0] in BINNED:
+        return sorted((name, bin_, int(count)) for name, bin_, count, *_ in found)
     if len(found[0]) == 4:
         return sorted(found)
     return [(id_, int(plays), int(ms), rank) for id_, _, plays, ms, rank, *_ in found]

@@ -47,15 +47,16 @@ CLOCKS = ("UTC", *ZONES, "Australia/Lord_Howe")
 GROUPS = {
     "everyone": "everyone: lists, totals, distincts; all time, calendar ranges, 7/30/90/365d; UTC",
     "typical": "a typical user: the same",
+    "measures": "a typical user: every other measure, wrapped and compare included",
     "heaviest": "the heaviest user: every measure",
-    "zones": "everyone: lists in other time zones",
+    "zones": "everyone, any zone: lists, clock, activity",
     "spans": "everyone: lists, any from/to over a year",
-    "patterns": "everyone: clock and activity over all time, in five time zones",
+    "charts": "a typical user: charts of three years by month, of 830 days by week",
+    "alike": "a typical user: who listens alike, recommendations, blends",
     "discoveries": "everyone and a typical user: discoveries",
-    "others": "everyone and a typical user: all other measures",
+    "others": "everyone: all other measures; tracks, artists, cards",
     "subjects": "a typical user and everyone: answers about one track, artist or genre",
     "groups": "twenty users: lists and pages",
-    "alike": "a typical user: who listens alike, recommendations, blends",
 }
 
 
@@ -67,8 +68,8 @@ class Question:
     path: str
 
 
-# Takes nothing but HTTP: what it takes among the questions of a group tells how busy the machine was.
-HEALTH = Question("health", "/health")
+# What targets are multiples of: asked among the questions of each group, for the machine is another in each minute.
+FLOOR = Question("floor", "/floor/{typical}")
 
 
 def questions(end: datetime, *, quick: bool) -> list[Question]:
@@ -78,19 +79,26 @@ def questions(end: datetime, *, quick: bool) -> list[Question]:
     found: dict[str, Iterable[str]] = {
         "everyone": _lists_and_numbers("/insights/global/{}", GLOBAL_LISTS, GLOBAL_NUMBERS, ranges, quick=quick),
         "typical": _lists_and_numbers("/insights/{}/{{typical}}", LISTS, NUMBERS, ranges, quick=quick),
-        "heaviest": _measures("{heaviest}", end, (*LISTS, *NUMBERS, *DISCOVERIES, *USER_PAGES), few, zones[-1]),
-        "zones": (
-            f"/insights/global/{list_}?range={range}&tz={tz}"
-            for list_, range, tz in product(GLOBAL_LISTS, ranges[1:], zones)
-        ),
+        "measures": _measures("{typical}", end, USER_PAGES, few, zones[-1]),
+        "heaviest": [
+            *_measures("{heaviest}", end, (*LISTS, *NUMBERS, *DISCOVERIES, *USER_PAGES), few, zones[-1]),
+            *_charts("{heaviest}", end),
+        ],
+        "zones": [
+            *(
+                f"/insights/global/{list_}?range={range}&tz={tz}"
+                for list_, range, tz in product(GLOBAL_LISTS, ranges[1:], zones)
+            ),
+            *(
+                f"/insights/global/{page}tz={tz}"
+                for page, tz in product(("clock?", "activity?", "activity?bucket=day&"), clocks)
+            ),
+        ],
         "spans": (
             f"/insights/global/{list_}?from={start}&to={to}"
             for list_, (start, to) in product(GLOBAL_LISTS, list(_spans(end))[: 1 if quick else None])
         ),
-        "patterns": (
-            f"/insights/global/{page}tz={tz}"
-            for page, tz in product(("clock?", "activity?", "activity?bucket=day&"), clocks)
-        ),
+        "charts": _charts("{typical}", end),
         "discoveries": (
             path.format(insight) + f"?range={range}"
             for path, insight, range in product(
@@ -101,7 +109,6 @@ def questions(end: datetime, *, quick: bool) -> list[Question]:
             *(f"/insights/global/{page}?range={range}" for page, range in product(PAGES, few)),
             *(f"/insights/tracks/{{track}}?range={range}" for range in few),
             *(f"/insights/artists/{{artist}}?range={range}" for range in few),
-            *_measures("{typical}", end, USER_PAGES, few, zones[-1]),
             *(f"/insights/cards/{kind}/{{typical}}?range=365d" for kind in CARDS),
         ],
         "subjects": [
@@ -146,12 +153,15 @@ def _measures(user: str, end: datetime, measures: Iterable[str], ranges: Iterabl
     yield f"/insights/on-this-day/{user}?tz={tz}"
     yield f"/insights/wrapped/{user}/{end.year - 1}"
     yield f"/insights/wrapped/{user}/{end.year}?tz={tz}"
-    for kind in ("tracks", "artists", "primary-artists", "genres"):
-        yield f"/insights/charts/{kind}/{user}?bucket=month&from={end - timedelta(days=1095):%Y-%m-%d}"
-        yield f"/insights/charts/{kind}/{user}?bucket=week&from={end - timedelta(days=830):%Y-%m-%d}"
     yield from (f"/insights/forgotten/{kind}/{user}" for kind in ("tracks", "artists"))
     yield from (f"/insights/review/{user}?range={range}" for range in ranges)
     yield from (f"/insights/compare/{user}/{{other}}?range={range}" for range in ranges)
+
+
+def _charts(user: str, end: datetime) -> Iterator[str]:
+    for kind in ("tracks", "artists", "primary-artists", "genres"):
+        yield f"/insights/charts/{kind}/{user}?bucket=month&from={end - timedelta(days=1095):%Y-%m-%d}"
+        yield f"/insights/charts/{kind}/{user}?bucket=week&from={end - timedelta(days=830):%Y-%m-%d}"
 
 
 def _spans(end: datetime) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ def test_a_quick_run_measures_everything_and_writes_its_report(server_url: str, 
 
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
-    assert len(rows(results)) == 18
+    assert len(rows(results)) == 19
     assert all(comparison["same"] for comparison in results["plain"]), results["plain"]
     assert results["verified"]
     assert all(load["deadlocks"] == 0 for load in results["writing"].values())

@@ -72,7 +72,7 @@ def test_ready_on_the_platforms_schema(client: FlaskClient, statements: list[str
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     checks = {"database": "ok", "schema": "ok", "cache": "ok", "rollups": "not installed", "taste": "not built"}
     assert answer.json["checks"] == checks
-    assert len(statements) == 3  # the schema, whether it is a replica, the rollups
+    assert len(statements) == 4  # the schema, whether it is a replica, the rollups, the model
 
 
 def test_ready_without_its_cache(database_url: str) -> None:
