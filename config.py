@@ -210,6 +210,7 @@ class SettingsSchema(Schema):
     DATABASE_STATEMENT_TIMEOUT = _seconds(30, 3600)
 
     ARCHIVE_URL = fields.String(load_default=None, validate=_check_archive_url)
+    ARCHIVE_EXPORT_AT = _time_of_day()
     ARCHIVE_LOCAL_FOLDER = fields.String(load_default=None)
     ARCHIVE_THREADS = _integer(2, 1, 256)
     ARCHIVE_MEMORY = _integer(512, 64, 1_048_576)
@@ -239,6 +240,11 @@ class SettingsSchema(Schema):
     EXPLORER = _boolean(False)
     CARD_SIGNING_KEY = fields.String(load_default=None)
     DEFAULT_IMAGE_URL = fields.String(load_default=PLACEHOLDER_IMAGE)
+
+    @validates_schema
+    def _archive_has_a_place(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if data["ARCHIVE_EXPORT_AT"] is not None and not data["ARCHIVE_URL"]:
+            raise ValidationError("must be set where ARCHIVE_EXPORT_AT is", "ARCHIVE_URL")
 
     @validates_schema
     def _redis_has_an_address(self, data: dict[str, Any], **kwargs: Any) -> None:

@@ -95,13 +95,15 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
+    from app.archive import nightly as exports
     from app.database import deadline
     from app.rollups.upkeep import upkeep
-    from app.taste import nightly
+    from app.taste import nightly as models
 
     deadline.install()
     upkeep.start(worker.app.wsgi(), writes=True)
-    nightly.start(worker.app.wsgi())
+    models.start(worker.app.wsgi())
+    exports.start(worker.app.wsgi())
 
 
 def child_exit(_server, worker):

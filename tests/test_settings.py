@@ -74,6 +74,7 @@ def test_no_secret_has_a_default() -> None:
         ("DATABASE_POOL_SIZE", "0"),
         ("ARCHIVE_URL", "https://bucket.example.com/archive"),
         ("ARCHIVE_URL", "s3://"),
+        ("ARCHIVE_EXPORT_AT", "nightly"),
         ("DATABASE_STATEMENT_TIMEOUT", "nan"),
         ("DATABASE_STATEMENT_TIMEOUT", "0"),
         ("CACHE_TYPE", "MemcachedCache"),

@@ -79,8 +79,9 @@ def export(
 
 def months_until(first: datetime | None, closed: datetime) -> list[MonthToDo]:
     """The months from the first listen to an instant, the last one as far as it has come."""
-    found = []
-    starts = (first or closed).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if first is None:
+        return []
+    found, starts = list[MonthToDo](), first.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while starts < closed:
         ends = (starts + timedelta(days=31)).replace(day=1)
         found.append(MonthToDo(f"{starts:%Y-%m}", Span(starts, min(ends, closed))))

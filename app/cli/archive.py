@@ -6,6 +6,7 @@ What it takes is in requirements-batch.txt, and imported when a command runs.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,14 +50,18 @@ def _progress(months: Sequence[Any]) -> AbstractContextManager[Any]:
 @archive.command()
 @click.option("--all", "everything", is_flag=True, help="Write all months, not only those that have changed.")
 @click.option("--nice", is_flag=True, help="Give way to every other process on this machine.")
+@click.option("--unless-since", type=click.DateTime(), help="Nothing, where there is an export of since then (UTC).")
 @with_appcontext
-def export(everything: bool, nice: bool) -> None:
+def export(everything: bool, nice: bool, unless_since: datetime | None) -> None:
     """Write the listens of closed days, and the catalogue; months that have not changed stay."""
     if nice:
         os.nice(19)
     with _store() as store, operator() as connection:
         from app.archive import export as exporting
 
+        found = store.manifest()
+        if unless_since is not None and found is not None and found.taken_at >= unless_since:
+            return
         now = current_app.config["CLOCK"]()
         written = exporting.export(connection, store, now, _progress, everything=everything)
     _describe(written)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tests.archive.conftest import fold_in, run
 from tests.conftest import NOW
 from tests.rollups.conftest import operator, quiet
 from tests.rollups.loads import fill
-from tests.support.servers import ROOT, database, url_of
+from tests.support.faulty_servers import wait_until
+from tests.support.servers import ROOT, database, starting, url_of
 
 Run = Callable[..., Result]
 
@@ -73,6 +75,28 @@ def test_an_archive_is_exported_looked_at_verified_and_pruned(command: Run, list
     assert "listens/2026-11/" in command("verify", exit_code=1).output
     assert "3 months" in command("export", "--all").output
     command("verify")
+
+
+def test_an_export_may_be_had_once_since_an_instant(command: Run, listened: Engine, store: Store) -> None:
+    assert "3 months" in command("export", "--unless-since", "2026-11-23T02:30:00").output
+    made = store.manifest()
+    run(listened, 'DELETE FROM "History"')
+    assert command("export", "--unless-since", "2026-11-23T02:30:00").output == ""
+    assert store.manifest() == made
+    assert "0 months" in command("export", "--unless-since", "2026-11-24T02:30:00").output
+
+
+@pytest.mark.thorough
+def test_a_fleet_exports_nightly(listened: Engine, store: Store, tmp_path: Path) -> None:
+    with starting(tmp_path, url_of(listened)) as start:
+        server = start(
+            ARCHIVE_URL=store.path(""), ARCHIVE_EXPORT_AT="00:00", WEB_CONCURRENCY="3", CACHE_TYPE="NullCache"
+        )
+        wait_until(lambda: store.manifest() is not None, 30, what="the export")
+        wait_until(lambda: "archive_exported" in [line["event"] for line in server.lines()], 10)
+        time.sleep(2)  # the others may look, too
+        assert [line["event"] for line in server.lines() if "archive" in line["event"]] == ["archive_exported"]
+        assert "pyarrow" not in "".join(Path(f"/proc/{worker}/maps").read_text() for worker in server.workers())
 
 
 def test_without_rollups_it_refuses_in_one_line(server_url: str, tmp_path: Path) -> None:
