@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import psycopg2
@@ -15,6 +15,9 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.archive.export import export
+from app.archive.store import Store
+from app.archive.verification import broken_files, wrong_months
 from app.cli.embedded.database import PLATFORM_TABLES
 from app.models.base import Base
 from app.rollups.installation.install import install
@@ -225,6 +228,14 @@ def test_the_model_of_taste_is_built_and_read_under_the_role(role: Engine, servi
         taste.install(connection)
         build_model(role, lambda done: None)
     assert "X-Computed-At" in service.test_client().get("/insights/similar/1").headers
+
+
+def test_the_archive_is_exported_under_the_role(role: Engine, tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    with one_operator(role) as connection:
+        archive = export(connection, store, NOW, nullcontext)
+        assert [*broken_files(store, archive), *wrong_months(connection, store, archive, nullcontext)] == []
+    assert sum(file.rows for file in archive.listens) > 0
 
 
 def test_the_tables_of_the_rollups_are_vacuumed_under_the_role(role: Engine) -> None:
