@@ -67,7 +67,7 @@ def markdown(results: Results) -> str:
             "## Targets",
             "",
             f"On {million(results['platforms'][largest(results)]['listens'])} listens, uncached, over HTTP: the p50 of "
-            "each question as a multiple of the floor, which is what one `SELECT 1` takes in the same minutes and by the "
+            "each question as a multiple of the floor, which is what one `SELECT 1` takes in the same minutes, by the "
             "same way (gunicorn, Flask, checks, session, snapshot).",
             "",
             targets_table(rows(results)),
@@ -195,8 +195,8 @@ def _growth(results: Results, number: int = 10) -> list[str]:
         return []
     found = growth(results)
     head = (
-        f"The p50 of {len(found)} questions that have a target, {smallest(results)} to {largest(results)}, asked by turns. "
-        "Those that grow most:"
+        f"The p50 of {len(found)} questions that have a target, {smallest(results)} to {largest(results)}, asked by "
+        "turns. Those that grow most:"
     )
     lines = [(f"`{path}`", times(factor)) for factor, path in reversed(found[-number:])]
     return ["## Growth", "", head, "", _table(("question", "growth"), lines)]
