@@ -2,6 +2,7 @@
 
 from sqlalchemy import CTE, ColumnElement, func, select
 
+from app.listens.expressions import total
 from app.models.history import ArtistGenre, ArtistTrack, History
 
 
@@ -18,7 +19,7 @@ def by_track(*conditions: ColumnElement[bool], name: str = "") -> CTE:
 def by_primary_artist(tracks: CTE, name: str = "") -> CTE:
     """`user_id`, `id` and `plays`: listens by user and track, by user and primary artist."""
     return (
-        select(tracks.c.user_id, ArtistTrack.artist_id.label("id"), func.sum(tracks.c.plays).label("plays"))
+        select(tracks.c.user_id, ArtistTrack.artist_id.label("id"), total(tracks.c.plays).label("plays"))
         .join_from(tracks, ArtistTrack, ArtistTrack.track_id == tracks.c.id)
         .where(ArtistTrack.is_primary)
         .group_by(tracks.c.user_id, ArtistTrack.artist_id)
@@ -37,7 +38,7 @@ def by_genre(tracks: CTE) -> CTE:
         .subquery()
     )
     return (
-        select(genres.c.user_id, genres.c.genre.label("id"), func.sum(genres.c.plays).label("plays"))
+        select(genres.c.user_id, genres.c.genre.label("id"), total(genres.c.plays).label("plays"))
         .group_by(genres.c.user_id, genres.c.genre)
         .cte("genres")
     )

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, CTE, ColumnElement, Integer, ScalarSelect, Select, and_, any_, bindparam, func, select
 from sqlalchemy.orm import Session
@@ -72,8 +72,7 @@ def recommended_artists(session: Session, audience: Audience, page: Page) -> Lis
     return Listing(rows, total, near.computed_at)
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """Something to recommend; `artist_id` is a track's primary artist, the first by id, None where it has none."""
 
     id: str
@@ -85,29 +84,28 @@ class Scored:
 def _scored(session: Session, audience: Audience, near: Nearest, query: Select[Any]) -> list[Scored]:
     """All that may be recommended, the best first, then by id."""
     similarities = {one.user_id: one.similarity for one in near.listeners[:NEIGHBOURS]}
-    rows = execute(session, query, {"user_id": audience.user_id, "neighbours": list(similarities)})
+    rows: Any = execute(session, query, {"user_id": audience.user_id, "neighbours": list(similarities)}).all()
+
+    def score(user: int, plays: int) -> float:
+        return similarities[user] * math.log1p(plays)
+
     scored = [
-        Scored(
-            row.id,
-            row.artist_id,
-            round(math.fsum(similarities[user] * math.log1p(plays) for user, plays in row.listens), DIGITS),
-            len(row.listens),
-        )
-        for row in rows
+        Scored(id_, artist_id, round(math.fsum(map(score, users, plays)), DIGITS), len(users))
+        for id_, artist_id, users, plays in rows
     ]
     return sorted(scored, key=lambda one: (-one.score, one.id.encode()))
 
 
 def _places(scored: list[Scored], page: Page) -> tuple[dict[str, Recommendation], int]:
     """The places on a page by id, in order, and the number of rows over all pages."""
-    ranks = competition_ranks([one.score for one in scored])
-    ranked = list(zip(ranks, scored, strict=True))[page.offset : page.offset + page.limit]
+    first = scored[: page.offset + page.limit]
+    ranked = list(zip(competition_ranks([one.score for one in first]), first, strict=True))[page.offset :]
     places = {one.id: Recommendation(rank=rank, score=one.score, listeners=one.listeners) for rank, one in ranked}
     return places, len(scored)
 
 
 def _tracks() -> Select[Any]:
-    """`id`, `artist_id` and `listens`, pairs of a neighbour and its listens: the tracks that the user never played."""
+    """`id`, `artist_id`, and the arrays `users`, neighbours, and their `plays`: tracks that the user never played."""
     tracks, own = by_track(OF_NEIGHBOURS), by_track(OF_USER, name="own_")
     primary = select(func.min(byte_order(ArtistTrack.artist_id))).where(
         ArtistTrack.track_id == tracks.c.id, ArtistTrack.is_primary
@@ -122,9 +120,9 @@ def _artists() -> Select[Any]:
 
 
 def _unheard(listens: CTE, own: CTE, artist_id: ColumnElement[str] | ScalarSelect[Any]) -> Select[Any]:
-    pairs = func.json_agg(func.json_build_array(listens.c.user_id, listens.c.plays))
+    users, plays = func.array_agg(listens.c.user_id), func.array_agg(listens.c.plays)
     return (
-        select(listens.c.id, artist_id.label("artist_id"), pairs.label("listens"))
+        select(listens.c.id, artist_id.label("artist_id"), users.label("users"), plays.label("plays"))
         .where(listens.c.id.not_in(select(own.c.id)))
         .group_by(listens.c.id)
     )

@@ -72,7 +72,7 @@ def read(connection: Connection) -> Counts:
     for user_id, artist_id, count in connection.execute(VECTORS, execution_options={"yield_per": FETCHED}):
         rows.append(numbers.setdefault(user_id, len(numbers)))
         columns.append(artists.setdefault(artist_id, len(artists)))
-        plays.append(int(count))
+        plays.append(count)
     user_ids = np.fromiter(numbers, np.int32, len(numbers))
     shape = len(numbers), len(artists)
     matrix = csr_array((np.asarray(plays), (np.asarray(rows), np.asarray(columns))), shape=shape, dtype=np.int64)
