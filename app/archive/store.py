@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from pyarrow import fs
 
-from app.archive.manifest import MANIFEST, UNFINISHED, Manifest
+from app.archive.manifest import MANIFEST, Manifest
 
 # The files that are an archive's. Whatever else lies there is somebody else's.
 OWN = re.compile(r"(listens/[0-9-]+|catalogue)/[a-z0-9-]+\.parquet|manifest\.json|unfinished(\.json|-\w+/file)")
@@ -44,12 +44,10 @@ class Store:
             return None
 
     def write_manifest(self, manifest: Manifest, name: str = MANIFEST) -> None:
-        """Replace the manifest; with the name of a finished one, that of an unfinished export goes."""
+        """Replace the manifest."""
         with self.temporary() as path:
             path.write_bytes(manifest.dump())
             self.publish(path, name)
-        if name == MANIFEST:
-            self._delete([UNFINISHED])
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
@@ -74,15 +72,9 @@ class Store:
         found = self.filesystem.get_file_info(fs.FileSelector(self._root, allow_not_found=True, recursive=True))
         names = {info.path.removeprefix(self._root).lstrip("/") for info in found if info.is_file}
         stale = sorted(name for name in names - kept if OWN.fullmatch(name))
-        self._delete(stale)
+        for name in stale:
+            self.filesystem.delete_file(self.path(name))
         return stale
-
-    def _delete(self, names: list[str]) -> None:
-        for name in names:
-            try:
-                self.filesystem.delete_file(self.path(name))
-            except FileNotFoundError:
-                continue
 
 
 def _sync(path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from math import isnan, nan
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -86,7 +87,7 @@ def test_it_has_the_facts_of_every_track(platform_engine: Engine, store: Store) 
     with Session(platform_engine) as session:
         platform = Platform(session)
         one, two = platform.artist("one", genres=["pop", ""]), platform.artist("two")
-        platform.track("a", primary=[one], featured=[two], features={"tempo": 0.1 + 0.2, "key": 11})
+        platform.track("a", primary=[one], featured=[two], features={"tempo": 0.1 + 0.2, "key": 11, "energy": nan})
         platform.track("b", duration_ms=-1)
         session.commit()
 
@@ -105,7 +106,17 @@ def test_it_has_the_facts_of_every_track(platform_engine: Engine, store: Store) 
     ]
     assert rows("genres") == [{"artist_id": "one", "genre": ""}, {"artist_id": "one", "genre": "pop"}]
     (features,) = rows("features")
+    assert isnan(features["energy"])
     assert (features["track_id"], features["tempo"], features["key"]) == ("a", 0.1 + 0.2, 11)
+
+
+def test_ids_with_lines_in_them_are_read_whole_however_many(platform_engine: Engine, store: Store) -> None:
+    # More than the megabyte that Arrow parses at a time.
+    ids = [f"two\nlines\n{number:05d}" for number in range(60_000)]
+    sql = "INSERT INTO \"Tracks\" SELECT id, 'Track', 1 FROM unnest(CAST(:ids AS text[])) id"
+    run(platform_engine, sql, ids=ids)
+    archive = exported(platform_engine, store)
+    assert set(table(store, archive.catalogue["tracks"])["track_id"].to_pylist()) == {*ids, *TRACKS}
 
 
 def test_a_second_export_writes_only_the_months_that_changed(platform_engine: Engine, store: Store) -> None:
@@ -118,6 +129,7 @@ def test_a_second_export_writes_only_the_months_that_changed(platform_engine: En
     assert names(unchanged) == names(first)
 
     listen(platform_engine, "2026-08-31T23:59:59.999999")
+    listen(platform_engine, "2026-08-01")
     run(platform_engine, "DELETE FROM \"History\" WHERE played_at = '2026-10-05'")
     listen(platform_engine, "2026-06-30T23:59:59.999999")
     fold_in(platform_engine)
