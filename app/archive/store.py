@@ -74,6 +74,8 @@ class Store:
         stale = sorted(name for name in names - kept if OWN.fullmatch(name))
         for name in stale:
             self.filesystem.delete_file(self.path(name))
+        for folder in self.folder.glob("unfinished-*/") if self.folder else ():
+            folder.rmdir()
         return stale
 
 

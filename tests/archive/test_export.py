@@ -300,6 +300,7 @@ def test_pruning_leaves_what_is_not_the_archives(platform_engine: Engine, store:
     assert store.prune(archive) == ["listens/2026-05/0123456789abcdef.parquet", "unfinished-x1/file"]
     assert faults(platform_engine, store, archive) == []
     assert Path(store.path("listens/notes.parquet")).exists()
+    assert not Path(store.path("unfinished-x1")).exists()
 
 
 def test_the_manifest_is_json_that_says_what_there_is(platform_engine: Engine, store: Store) -> None:
