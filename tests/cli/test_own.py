@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import Page, expect
+from sqlalchemy import Engine, func, select
 
-from tests.cli.conftest import Python
+from app.cli.embedded.database import DATABASE, engine_for
+from app.cli.embedded.server import EmbeddedPostgres
+from app.models.history import History, User
+from tests.cli.conftest import Python, wait_until
 from tests.cli.test_run import banner
 from tests.support.browser import chromium, hindrances, needs_axe, needs_chromium
 
@@ -45,15 +49,32 @@ def address(run: Python, port: int) -> str:
 
 
 @pytest.fixture
+def engine(address: str, unstarted: EmbeddedPostgres) -> Engine:
+    """The database that it serves."""
+    return engine_for(unstarted.uri(DATABASE))
+
+
+@pytest.fixture
 def post(address: str) -> Post:
     """Sends files as the page does."""
-    token = re.findall(r'name="upload-token" content="([^"]+)"', requests.get(address, timeout=30).text)[0]
+    shown = re.findall(r'name="upload-token" content="([^"]+)"', requests.get(address, timeout=30).text)[0]
 
-    def send(files: dict[str, str | bytes], name: str = NAME, token: str = token, **form: str) -> requests.Response:
+    def send(
+        files: dict[str, str | bytes],
+        name: str = NAME,
+        token: str | bytes = shown,
+        headers: dict[str, str] | None = None,
+        stream: bool = False,
+        **form: str,
+    ) -> requests.Response:
         parts = [("files", (path, content)) for path, content in files.items()]
-        headers = {"X-Upload-Token": token}
         return requests.post(
-            f"{address}/page/own", data={"name": name} | form, files=parts, headers=headers, timeout=60
+            f"{address}/own",
+            data={"name": name} | form,
+            files=parts,
+            headers={"X-Upload-Token": token, **(headers or {})},
+            stream=stream,
+            timeout=60,
         )
 
     return send
@@ -75,19 +96,19 @@ def test_files_become_the_listens_of_a_new_listener(address: str, post: Post, tm
             {
                 "folder/one.json": large,
                 "mine.zip": (tmp_path / "mine.zip").read_bytes(),
-                "notes.txt": "nothing that was played",
-                "broken.json": plays(10)[:-40],
+                "<i>notes</i>.txt": "nothing that was played",
+                "../../履歴.json": plays(10, day=3)[:-40],
             }
         )
     )
     user_id = told[-1]["user_id"]
-    assert told[0]["error"].startswith("broken.json: ")
     common = {"format": "Spotify, extended history", "there": 0, "cut": 0, "passed": {"too short": 1}}
-    assert told[1:4] == [
+    assert told[:3] == [
         {"file": "folder/one.json", "read": 20, "added": 19} | common,
         {"file": "mine.zip/two.json", "read": 6, "added": 5} | common,
-        {"unknown": "notes.txt"},
+        {"unknown": "<i>notes</i>.txt"},
     ]
+    assert told[3]["error"].startswith("履歴.json: ")
     assert requests.get(f"{address}/insights/total/listens/{user_id}", timeout=30).json() == 24
     assert requests.get(f"{address}/insights/global/total/listens", timeout=30).json() == before + 24
     listeners = requests.get(f"{address}/insights/global/top/listeners?limit=100", timeout=30).json()
@@ -103,14 +124,53 @@ def test_files_become_the_listens_of_a_new_listener(address: str, post: Post, tm
 
 def test_what_the_page_does_not_send_is_refused(address: str, post: Post) -> None:
     files = {"one.json": plays(3)}
-    assert post(files, token="").status_code == 403
-    assert post(files, token="guessed").status_code == 403
+    port = address.rpartition(":")[2]
+    for token in ("", "guessed", "é".encode()):
+        assert post(files, token=token).status_code == 403
+        assert post({"one.json": plays(3) + " " * 3_000_000}, token=token).status_code == 403
+    for headers in (
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": f"http://127.0.0.1:{int(port) + 1}"},
+        {"Origin": f"http://rebound.example:{port}", "Host": f"rebound.example:{port}"},
+    ):
+        assert post(files, headers=headers).status_code == 403, headers
+    assert post(files, headers={"Origin": address}).status_code == 200
+    chunked = requests.post(f"{address}/own", data=iter([b"x" * 70_000]), timeout=60)
+    assert chunked.status_code == 413
+    other = requests.post(f"{address}/insights/total/listens/1", data=b"x" * 70_000, timeout=60)
+    assert other.status_code == 413
     for name in ("", "  ", "x" * 21, "a\0b"):
         answer = post(files, name=name)
         assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "name")
     assert post({}).json()["errors"][0]["parameter"] == "files"
     assert post(files, tz="Atlantis").json()["errors"][0]["parameter"] == "tz"
-    assert "/page/own" not in requests.get(f"{address}/openapi.json", timeout=30).json()["paths"]
+    assert "/own" not in requests.get(f"{address}/openapi.json", timeout=30).json()["paths"]
+
+
+def test_what_nobody_waits_for_is_undone(post: Post, engine: Engine) -> None:
+    with engine.connect() as connection:
+        before = connection.scalar(select(func.count()).select_from(History))
+    answer = post({f"{day}.json": plays(20, day) for day in range(1, 29)}, name="in a hurry", stream=True)
+    assert b"added" in next(answer.iter_lines())
+    answer.close()
+
+    def is_gone() -> bool:
+        with engine.connect() as connection:
+            return not connection.scalar(select(func.count()).where(User.username == "in a hurry"))
+
+    wait_until(is_gone)
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(History)) == before
+
+
+def test_what_stops_the_loading_is_told(post: Post, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql('ALTER TABLE "ArtistTracks" RENAME TO elsewhere')
+    told = lines(post({"one.json": plays(3)}))
+    assert [list(line) for line in told] == [["error"], ["user_id"]]
+    assert 'relation "ArtistTracks" does not exist' in told[0]["error"]
+    assert told[1]["user_id"] is None
 
 
 @needs_axe

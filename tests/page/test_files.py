@@ -31,6 +31,12 @@ def test_it_is_not_there_unless_it_is_switched_on(database_url: str) -> None:
         assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
 
+def test_it_takes_files_under_make_run_alone(page: FlaskClient) -> None:
+    assert "upload-token" not in page.get("/").text
+    answer = page.post("/own", data={"name": "me"})
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
 def test_it_needs_no_key(database_url: str) -> None:
     digest = hashlib.sha256(b"key").hexdigest()
     settings = {"SQLALCHEMY_DATABASE_URI": database_url, "EXPLORER": "true", "API_KEYS": f"app:{digest}"}

@@ -108,7 +108,7 @@ function upload(files, name, body) {
   body.replaceChildren(h("h2", { id: "own-title" }, words.own.title), step, bar);
 
   const request = new XMLHttpRequest(); // fetch does not tell how much of a body is sent
-  request.open("POST", "page/own");
+  request.open("POST", "own");
   for (const [header, value] of Object.entries({ "X-Upload-Token": token ?? "", ...keyHeaders() }))
     request.setRequestHeader(header, value);
   request.upload.addEventListener("progress", ({ loaded, total }) => (bar.value = loaded / total));
