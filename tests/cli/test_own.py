@@ -3,7 +3,7 @@
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -187,36 +187,76 @@ def test_the_dialog_is_for_everyone(address: str, scheme: Any) -> None:
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-@needs_chromium
-def test_a_folder_is_dropped_on_the_page(address: str, tmp_path: Path) -> None:
-    folder = tmp_path / "my_spotify_data"
-    (folder / "more").mkdir(parents=True)
-    (folder / "Streaming_History_Audio_1.json").write_text(plays(20))
-    (folder / "more" / "Streaming_History_Audio_2.json").write_text(plays(10, day=2))
-    (folder / "ReadMeFirst.pdf").write_bytes(b"%PDF-1.4")
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    """The page, which is seen to have had no error."""
     with chromium() as browser:
         page = browser.new_context(base_url=address, locale="en-US").new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto("/")
-        drop(page, folder)
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("3 files")
-        dialog.get_by_label("A name for this listener").fill(NAME)
-        dialog.get_by_role("button", name="Load").click()
-        expect(dialog).to_contain_text("28 listens out of 2 files")
-        expect(dialog).to_contain_text("2 too short")
-        expect(dialog).to_contain_text("my_spotify_data/ReadMeFirst.pdf: of no known format")
-        dialog.get_by_role("button", name="Look at it").click()
-        expect(page.locator("h1")).to_have_text(NAME)
-        expect(page.locator("#summary dd").first).to_have_text("28")
-        assert "user=" in page.url
-        page.get_by_role("button", name="Add yours").click()
-        page.get_by_label("Files, or drop").set_input_files(tmp_path / "my_spotify_data" / "ReadMeFirst.pdf")
-        page.get_by_role("button", name="Load").click()
-        expect(page.get_by_role("dialog")).to_contain_text("Nothing was loaded")
+        page.goto("/?range=30d")
+        yield page
         assert errors == []
+
+
+@needs_chromium
+def test_a_folder_is_dropped_on_the_page(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "my_spotify_data"
+    (folder / "more").mkdir(parents=True)
+    (folder / "Streaming_History_Audio_1.json").write_text(plays(20))
+    (folder / "more" / "Streaming_History_Audio_2.json").write_text(plays(10, day=2))
+    (folder / "more" / "Streaming_History_Audio_3.json").write_text(plays(10, day=3)[:-40])
+    (folder / "<img src=x>.pdf").write_bytes(b"%PDF-1.4")
+    drop(page, folder)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_have_text("4 files, 1 MB")
+    dialog.get_by_label("A name for this listener").fill(NAME)
+    dialog.get_by_role("button", name="Load").click()
+    expect(dialog.get_by_role("status")).to_have_text("28 listens out of 2 files")
+    broken, *others = dialog.get_by_role("listitem").all_inner_texts()
+    assert broken.startswith("my_spotify_data/more/Streaming_History_Audio_3.json: ")
+    assert others == ["my_spotify_data/<img src=x>.pdf: of no known format", "2 too short"]
+    dialog.get_by_role("button", name="Look at it").click()
+    expect(page.locator("h1")).to_have_text(NAME)
+    expect(page.locator("#summary dd").first).to_have_text("28")  # in 2024, and so in no 30 days
+    page.reload()
+    expect(page.locator("h1")).to_have_text(NAME)
+    assert re.fullmatch(r"\?user=\d+", page.evaluate("location.search"))
+
+
+@needs_chromium
+def test_a_file_is_dropped_or_picked(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "endsong_0.json").write_text(plays(9))
+    (tmp_path / "notes.txt").write_text("nothing")
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Add yours").click()
+    expect(dialog.get_by_role("button", name="Load")).to_be_disabled()
+    page.get_by_label("Choose files").set_input_files(tmp_path / "notes.txt")
+    dialog.get_by_role("button", name="Load").click()
+    expect(dialog.get_by_role("status")).to_have_text("Nothing was loaded")
+    expect(dialog.get_by_role("listitem")).to_have_text("notes.txt: of no known format")
+    drop(page, tmp_path / "endsong_0.json")  # takes the place of what is told
+    expect(dialog.get_by_role("status")).to_have_text("1 file, 1 MB")
+    dialog.get_by_label("A name for this listener").press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("8 listens out of a file")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("me")
+
+
+@needs_chromium
+def test_an_upload_can_be_stopped(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "endsong_0.json").write_text(plays(9))
+    page.route("**/own", lambda _: None)  # no answer
+    dialog = page.get_by_role("dialog")
+    drop(page, tmp_path / "endsong_0.json")
+    dialog.get_by_role("button", name="Load").click()
+    expect(dialog.get_by_role("progressbar")).to_be_visible()
+    drop(page, tmp_path / "endsong_0.json")  # one after the other
+    expect(dialog.get_by_role("progressbar")).to_be_visible()
+    with page.expect_event("requestfailed"):
+        dialog.get_by_role("button", name="Stop").click()
+    expect(dialog).to_have_count(0)
 
 
 def drop(page: Page, path: Path) -> None:

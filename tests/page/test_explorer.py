@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -140,8 +141,9 @@ def test_a_window_is_set_by_drawing_on_the_picture(page: Page) -> None:
     assert "range" not in page.url
 
 
-def test_a_window_is_set_by_keys(page: Page) -> None:
-    settled(page, "/?user=1&range=365d")
+def test_a_window_is_set_by_keys(page: Page, service: Gunicorn) -> None:
+    settled(page, "/?user=1&range=365d&tz=Asia/Tokyo")
+    buckets = answer(service, "/insights/activity/1?range=365d&tz=Asia/Tokyo")["buckets"]
     sliders = page.locator("#activity .sliders input")
     sliders.first.focus()
     before = sliders.first.get_attribute("aria-valuetext")
@@ -153,19 +155,41 @@ def test_a_window_is_set_by_keys(page: Page) -> None:
     for _ in range(2):
         page.keyboard.press("ArrowLeft")
     assert page.locator("#activity .brush .selection").bounding_box()["width"] > 50
+    spoken = [slider.get_attribute("aria-valuetext") for slider in sliders.all()]
+    assert page.locator("#activity output").inner_text() == f"{spoken[0]} \N{EN DASH} {spoken[1]}"
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("from=.*to="))
-    assert "range" not in page.url
+    asked = {name: value for name, (value,) in parse_qs(urlsplit(page.url).query).items()}
+    instants = {name: datetime.fromisoformat(asked.pop(name)) for name in ("from", "to")}
+    assert instants == {
+        "from": datetime.fromisoformat(buckets[3]["start"]),
+        "to": datetime.fromisoformat(buckets[-3]["end"]),
+    }
+    assert asked == {"user": "1", "tz": "Asia/Tokyo"}
 
 
-def test_a_group_sees_what_all_of_them_play(page: Page, service: Gunicorn) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("tracks", "track_name"), ("artists", "artist_name"), ("genres", "genre")])
+def test_a_group_sees_what_all_of_them_play(page: Page, service: Gunicorn, kind: str, name: str) -> None:
     settled(page, "/?users=1,2,3&view=people&range=all_time")
-    blend = answer(service, "/insights/global/blend/artists?users=1,2,3&limit=10&range=all_time&tz=Europe/Berlin")
-    assert page.locator("#blend-artists b").all_inner_texts() == [row["artist_name"] for row in blend]
-    notes = page.locator("#blend-artists .figure small").all_inner_texts()
-    assert notes == [" · ".join(f"{count:,}" for count in row["counts"]) for row in blend]
-    tracks = answer(service, "/insights/global/blend/tracks?users=1,2,3&limit=10&range=all_time&tz=Europe/Berlin")
-    expect(page.locator("#blend-tracks .bars li")).to_have_count(len(tracks))
+    rows = answer(service, f"/insights/global/blend/{kind}?users=1,2,3&limit=10&range=all_time&tz=Europe/Berlin")
+    assert rows
+    panel = page.locator(f"#blend-{kind}")
+    assert panel.locator("b").all_inner_texts() == [row[name] for row in rows]
+    notes = panel.locator(".figure small").all_inner_texts()
+    assert notes == [" · ".join(f"{count:,}" for count in row["counts"]) for row in rows]
+    names = {row["user_id"]: row["username"] for row in answer(service, "/insights/global/top/listeners")}
+    expect(panel.locator(".hint")).to_contain_text(" · ".join(names[user] for user in (1, 2, 3)))
+    panel.get_by_title("Table").click()
+    for place, user in enumerate((1, 2, 3)):
+        expect(panel.locator("th").nth(3 + place)).to_have_text(names[user])
+        column = panel.locator(f"td:nth-child({4 + place})").all_inner_texts()
+        assert column == [f"{row['counts'][place]:,}" for row in rows]
+
+
+@pytest.mark.parametrize(("users", "panels"), [("1,1", 0), ("1,2", 3), (",".join(map(str, range(1, 22))), 0)])
+def test_two_to_twenty_can_be_blended(page: Page, users: str, panels: int) -> None:
+    settled(page, f"/?users={users}&view=people")
+    expect(page.locator(".panel[id^=blend-]:visible")).to_have_count(panels)
     assert page.locator("#similar").is_hidden()
 
 

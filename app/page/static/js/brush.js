@@ -32,10 +32,12 @@ export function brush(chart, height, buckets, choose) {
   const last = buckets.length - 1;
   const first = slider(0, last);
   const end = slider(last, last);
+  const span = h("output", {});
   const inOrder = () => [first, end].map((input) => Number(input.value)).sort((one, other) => one - other);
   const move = () => {
     for (const input of [first, end]) input.setAttribute("aria-valuetext", buckets[Number(input.value)].name);
     const [from, to] = inOrder();
+    span.textContent = words.brush.span(buckets[from].name, buckets[to].name);
     selection.call(behaviour.move, [scale.apply(buckets[from].start), scale.apply(buckets[to].end)]);
   };
   /** @param {Event} event */
@@ -49,6 +51,7 @@ export function brush(chart, height, buckets, choose) {
     { class: "sliders", oninput: move, onfocusin: move, onsubmit: apply },
     labelled(words.brush.from, first),
     labelled(words.brush.to, end),
+    span,
     h("button", { class: "button", type: "submit" }, words.brush.apply),
   );
 }

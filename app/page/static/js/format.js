@@ -3,13 +3,14 @@
 const number = new Intl.NumberFormat();
 const compactNumber = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percentage = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const smallPercentage = new Intl.NumberFormat(undefined, { style: "percent", maximumSignificantDigits: 2 });
 
 /** @param {number} value */
 export const count = (value) => number.format(value);
 /** @param {number} value */
 export const compact = (value) => compactNumber.format(value);
 /** @param {number} value from 0 to 1 */
-export const percent = (value) => percentage.format(value);
+export const percent = (value) => (Math.abs(value) < 0.01 ? smallPercentage : percentage).format(value);
 
 /** @param {number} value @param {string} unit */
 function inUnit(value, unit) {

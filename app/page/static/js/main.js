@@ -78,6 +78,7 @@ async function start() {
     const now = state();
     place("whose").textContent = whose(now);
     showControls(now);
+    redraw();
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) refused(error);
   }

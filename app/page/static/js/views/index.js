@@ -6,7 +6,7 @@ import { entity } from "./entity.js";
 import { forgottenArtists, forgottenTracks, newArtists, newTracks, nextArtists, nextTracks } from "./discover.js";
 import { artists, genres, listeners, tracks } from "./lists.js";
 import { history, onThisDay } from "./past.js";
-import { blendArtists, blendTracks, compare, similar } from "./people.js";
+import { blendArtists, blendGenres, blendTracks, compare, similar } from "./people.js";
 import { features } from "./sound.js";
 import { summary } from "./summary.js";
 import { activity, clock, sessions } from "./time.js";
@@ -22,7 +22,7 @@ export const views = {
   charts: { panels: [entity, chartsOfArtists, chartsOfTracks, chartsOfGenres], ofUser: true },
   discover: { panels: [entity, nextTracks, nextArtists, newTracks, newArtists, forgottenTracks, forgottenArtists] },
   sound: { panels: [entity, features] },
-  people: { panels: [compare, similar, blendArtists, blendTracks, listeners] },
+  people: { panels: [compare, similar, blendTracks, blendArtists, blendGenres, listeners] },
   history: { panels: [entity, history, onThisDay], ofUser: true },
   wrapped: { panels: [wrapped], ofUser: true },
 };

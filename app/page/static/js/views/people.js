@@ -97,14 +97,12 @@ export const similar = {
 };
 
 // What each of a group of up to 20 plays. A part is the least of their shares.
-/** @param {"artists" | "tracks"} kind @returns {import("../panel.js").View} */
-function blend(kind) {
-  const title = kind === "artists" ? words.panels.blendArtists : words.panels.blendTracks;
+/** @param {"artists" | "tracks" | "genres"} kind @param {string} title @returns {import("../panel.js").View} */
+function blend(kind, title) {
   const users = (/** @type {State} */ now) => [...new Set((now.users ?? "").split(",").filter(Boolean))];
   return {
     id: `blend-${kind}`,
     title,
-    size: "half",
     requests: (now) =>
       users(now).length >= 2 && users(now).length <= 20
         ? [
@@ -114,14 +112,17 @@ function blend(kind) {
             },
           ]
         : null,
-    draw: ([rows]) =>
-      rows.length
-        ? bars(rows, (row) => ({
-            part: row.score / rows[0].score,
-            figure: percent(row.score),
-            note: row.counts.length <= 4 ? row.counts.map(count).join(" · ") : "",
-          }))
-        : null,
+    draw: ([rows], _holder, now) => {
+      if (!rows.length) return null;
+      const areFew = users(now).length <= 4;
+      const list = bars(rows, (row) => ({
+        part: row.score / rows[0].score,
+        figure: percent(row.score),
+        note: areFew ? row.counts.map(count).join(" · ") : "",
+      }));
+      const names = users(now).map(nameOf).join(" · ");
+      return h("div", {}, list, h("p", { class: "hint" }, areFew ? words.blend(names) : words.blendOfMany));
+    },
     table: ([rows], now) => ({
       columns: [words.columns.rank, words.columns.name, words.columns.share, ...users(now).map(nameOf)],
       rows: rows.map((/** @type {any} */ row) => [row.rank, subjectOfRow(row).name, percent(row.score), ...row.counts]),
@@ -129,5 +130,6 @@ function blend(kind) {
   };
 }
 
-export const blendArtists = blend("artists");
-export const blendTracks = blend("tracks");
+export const blendArtists = blend("artists", words.panels.blendArtists);
+export const blendTracks = blend("tracks", words.panels.blendTracks);
+export const blendGenres = blend("genres", words.panels.blendGenres);
