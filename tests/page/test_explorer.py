@@ -186,6 +186,21 @@ def test_a_group_sees_what_all_of_them_play(page: Page, service: Gunicorn, kind:
         assert column == [f"{row['counts'][place]:,}" for row in rows]
 
 
+def test_two_are_compared_by_what_they_share(page: Page, service: Gunicorn) -> None:
+    settled(page, "/?user=1&other=2&view=people")
+    compared = answer(service, "/insights/compare/1/2?limit=10&tz=Europe/Berlin")
+    names = {row["user_id"]: row["username"] for row in answer(service, "/insights/global/top/listeners")}
+    expect(page.locator("#compare .legend")).to_have_text(names[1] + names[2])
+    shared = [row["counts"] for kind in ("primary_artists", "tracks") for row in compared[f"shared_{kind}"]]
+    for side, place in (("left", 0), ("right", 1)):
+        shown = page.locator(f"#compare .side.{side}").all_inner_texts()
+        assert shown == [f"{counts[place]:,}" for counts in shared]
+    alike = answer(service, "/insights/similar/1?limit=12")
+    assert page.locator("#similar b").all_inner_texts() == [row["username"] for row in alike]
+    page.locator("#similar a").first.click()
+    page.wait_for_url(re.compile(f"other={alike[0]['user_id']}"))
+
+
 @pytest.mark.parametrize(("users", "panels"), [("1,1", 0), ("1,2", 3), (",".join(map(str, range(1, 22))), 0)])
 def test_two_to_twenty_can_be_blended(page: Page, users: str, panels: int) -> None:
     settled(page, f"/?users={users}&view=people")

@@ -106,9 +106,10 @@ function show(found) {
       h("div", { class: "row" }, send, close),
     ),
   );
-  dialog.append(body, status);
+  dialog.append(status, body);
   dialog.addEventListener("close", () => dialog.remove());
   choose(found);
   document.body.append(dialog);
   dialog.showModal();
+  if (found.length) name.select();
 }

@@ -54,11 +54,12 @@ export const compare = {
       "div",
       {},
       h("p", { class: "alike", "--part": answer.similarity }, h("b", {}, words.alike(percent(answer.similarity)))),
+      h("p", { class: "legend" }, ...answer.users.map((/** @type {number} */ id) => h("span", {}, nameOf(String(id))))),
       h(
         "div",
         { class: "columns" },
-        shared(words.panels.artists, answer.shared_primary_artists),
-        shared(words.panels.tracks, answer.shared_tracks),
+        shared(words.panels.sharedArtists, answer.shared_primary_artists),
+        shared(words.panels.sharedTracks, answer.shared_tracks),
       ),
     ),
   table: ([answer]) => ({
@@ -75,7 +76,7 @@ export const compare = {
 export const similar = {
   id: "similar",
   title: words.panels.similar,
-  size: "half",
+  size: "two-thirds",
   requests: (now) => (now.user ? [{ path: insight(now, "similar"), parameters: { limit: 12 } }] : null),
   draw: ([rows]) =>
     rows.length
@@ -130,6 +131,6 @@ function blend(kind, title) {
   };
 }
 
-export const blendArtists = blend("artists", words.panels.blendArtists);
-export const blendTracks = blend("tracks", words.panels.blendTracks);
-export const blendGenres = blend("genres", words.panels.blendGenres);
+export const blendArtists = blend("artists", words.panels.sharedArtists);
+export const blendTracks = blend("tracks", words.panels.sharedTracks);
+export const blendGenres = blend("genres", words.panels.sharedGenres);
