@@ -59,8 +59,9 @@ class Base(NamedTuple):
 
 
 def kept(now: datetime) -> set[Span]:
-    """The spans that have rankings at an instant: those of `NAMES` in UTC."""
-    return {Span.of(Window.named(name, timezone("UTC"), now)) for name in NAMES}
+    """The spans that have rankings at an instant: those of `NAMES` in UTC, and the year that last year follows."""
+    windows = {name: Window.named(name, timezone("UTC"), now) for name in NAMES}
+    return {Span.of(window) for window in (*windows.values(), windows["last_year"].previous())}
 
 
 def base_of(span: Span, windows: Mapping[int, Span], listened: Span) -> Base | None:
