@@ -9,7 +9,7 @@ from app.web.headers import policy
 FILES = Path(__file__).parent.parent / "page"
 
 # Where the page may take somebody's own files, the configuration has what it shows for that.
-UPLOAD_TOKEN = "UPLOAD_TOKEN"  # nosec B105  its name
+UPLOAD_TOKEN = "UPLOAD_TOKEN"  # nosec B105
 
 page_bp = Blueprint(
     "page", __name__, static_folder=FILES / "static", static_url_path="/page", template_folder=FILES / "templates"
