@@ -253,6 +253,7 @@ def test_after_the_rollups_were_built_again_everything_is_written(platform_engin
     assert archived(store, exported(platform_engine, store)) == live(platform_engine, TODAY)
 
 
+@pytest.mark.thorough
 def test_no_listen_is_missed_while_four_writers_write(platform_engine: Engine, store: Store) -> None:
     begin_again(platform_engine)
     with platform_engine.begin() as connection:

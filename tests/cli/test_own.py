@@ -173,6 +173,7 @@ def test_what_stops_the_loading_is_told(post: Post, engine: Engine) -> None:
     assert told[1]["user_id"] is None
 
 
+@pytest.mark.thorough
 @needs_axe
 @needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -225,6 +226,7 @@ def test_a_folder_is_dropped_on_the_page(page: Page, tmp_path: Path) -> None:
     assert re.fullmatch(r"\?user=\d+", page.evaluate("location.search"))
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_file_is_dropped_or_picked(page: Page, tmp_path: Path) -> None:
     (tmp_path / "endsong_0.json").write_text(plays(9))
@@ -244,6 +246,7 @@ def test_a_file_is_dropped_or_picked(page: Page, tmp_path: Path) -> None:
     expect(page.locator("h1")).to_have_text("me")
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_an_upload_can_be_stopped(page: Page, tmp_path: Path) -> None:
     (tmp_path / "endsong_0.json").write_text(plays(9))
